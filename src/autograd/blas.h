@@ -1,0 +1,16 @@
+/* blas.h - matrix products over fixed tiles. cblas.h stays in blas.c: it brings complex.h, whose I breaks innocent code. */
+#ifndef AG_BLAS_H
+#define AG_BLAS_H
+
+#include "ag.h"
+
+/* C[M,N] = op(A)[M,K] op(B)[K,N] + beta C, row-major, contiguous; op transposes where the flag says so (A is then stored [K,M], B [N,K]). beta is 0 (C is not read) or 1.
+ * The work is cut into tiles of rows x columns whose sizes depend on M, N and K alone, one single-threaded product in each, spread over ag_threads() threads: the same bytes for any number of threads.
+ * finish, where not NULL, is called once for each tile as soon as it is done, by the thread that made it: rows r0 .. r1-1, columns c0 .. c1-1 of C. */
+typedef void (*ag_tile_finish)(void *context, int r0, int r1, int c0, int c1);
+void ag_gemm(bool ta, bool tb, int M, int N, int K, const ag_real *A, const ag_real *B, ag_real beta, ag_real *C, ag_tile_finish finish, void *context);
+
+/* One small product on the calling thread, with leading dimensions and a factor: C = alpha op(A) op(B) + beta C. For code that is already inside a parallel region. */
+void ag_gemm_one(bool ta, bool tb, int M, int N, int K, ag_real alpha, const ag_real *A, int lda, const ag_real *B, int ldb, ag_real beta, ag_real *C, int ldc);
+
+#endif

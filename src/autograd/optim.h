@@ -1,0 +1,22 @@
+/* optim.h - clipping, schedule and AdamW over the training blocks. */
+#ifndef AG_OPTIM_H
+#define AG_OPTIM_H
+
+#include "ag.h"
+
+typedef struct ag_group { /* parameters that share a learning rate */
+    double lr;            /* base rate, before the schedule's factor */
+    double weight_decay;  /* for parameters with decay set */
+} ag_group;
+
+/* Factor of step s (from 0) of total: s / warmup below warmup, then (total - s) / (total - warmup). 0 <= s < total, 0 <= warmup <= total. */
+double ag_schedule_linear(int64_t step, int64_t warmup, int64_t total);
+
+/* Euclidean norm over all gradients (dense and touched rows); not finite where a gradient is not. Same bits for any number of threads. */
+double ag_grad_norm(const ag_params *ps);
+
+/* One AdamW step (Loshchilov, Hutter 2019, arXiv 1711.05101) with PyTorch's rules: t counts from 1; factor multiplies each group's lr; gradients are multiplied by min(1, clip / (norm + 1e-6)), clip <= 0: not clipped.
+ * Parameters without a contribution have gradient 0: moments decay, weight decay applies. */
+void ag_adamw_step(ag_params *ps, const ag_group *groups, int n_groups, double factor, int64_t t, double beta1, double beta2, double eps, double norm, double clip);
+
+#endif
