@@ -1,6 +1,6 @@
-/* json.h - JSON values, read and written. The only room that knows jansson.
+/* json.h - JSON values, read and written. The only room that knows jansson, whose symbols no name here may repeat.
  *
- * A value that json_object, json_array or json_parse gave must be freed; a value put into another belongs to it. Everything that json_get or json_at
+ * A value that json_new_object, json_new_array or json_parse gave must be freed; a value put into another belongs to it. Everything that json_get or json_at
  * gives is borrowed. Building never fails but for memory, which aborts (metrics and reports are small).
  */
 #ifndef BASE_JSON_H
@@ -25,12 +25,12 @@ const struct json *json_at(const struct json *array, size_t i);
 bool json_read_integer(const struct json *v, int64_t *x); /* false where it is no integer (NULL included) */
 bool json_read_number(const struct json *v, double *x);
 bool json_read_boolean(const struct json *v, bool *x);
-const char *json_string(const struct json *v); /* NULL where it is no string */
+const char *json_text(const struct json *v); /* NULL where it is no string */
 typedef int (*json_member)(void *context, const char *key, const struct json *value, struct err *e);
 int json_each(const struct json *object, json_member visit, void *context, struct err *e); /* in the file's order, until a visit is not 0 */
 
-struct json *json_object(void);
-struct json *json_array(void);
+struct json *json_new_object(void);
+struct json *json_new_array(void);
 void json_set(struct json *object, const char *key, struct json *value); /* takes value */
 void json_set_integer(struct json *object, const char *key, int64_t x);
 void json_set_number(struct json *object, const char *key, double x); /* null where x is not finite: JSON has no word for it */
