@@ -1,17 +1,18 @@
 /* batch.h - tweets cut into pieces once, then packed: sequences end to end, offsets beside them, not one padding piece.
  *
- * B sequences, T pieces (with [CLS] and [SEP]), W words. A word is represented by its first piece; a word without a piece is [UNK]. A tweet of more than max_length pieces is cut
- * at a word boundary: its later words are not in the batch.
+ * B sequences, T pieces (with [CLS] and [SEP]), W words. A word is represented by its first piece; a word without a piece is [UNK]. A tweet
+ * of more than max_length pieces is cut at a word boundary: its later words are not in the batch.
  */
 #ifndef DATA_BATCH_H
 #define DATA_BATCH_H
 
-#include <stdint.h>
 #include "dataset.h"
 #include "rng.h"
 #include "wordpiece.h"
+#include <stdint.h>
 
-/* A dataset as pieces. Tweet i owns pieces piece_start[i] .. piece_start[i+1]-1 ([CLS] first, [SEP] last) and, of its words, the first n_kept[i]. */
+/* A dataset as pieces. Tweet i owns pieces piece_start[i] .. piece_start[i+1]-1 ([CLS] first, [SEP] last) and, of its words, the first
+ * n_kept[i]. */
 struct encoded {
     int n_tweets;
     int32_t *ids;         /* [pieces] */
@@ -40,17 +41,20 @@ struct batch {
     int32_t cap_B, cap_T, cap_W;
 };
 int batch_reserve(struct batch *b, int B, int T, int W, struct err *e);
-void batch_fill(struct batch *b, const struct encoded *x, int n, const int32_t *tweets, int first_place); /* AG-free: plain arrays; sizes must fit the room */
+void batch_fill(struct batch *b, const struct encoded *x, int n, const int32_t *tweets,
+                int first_place); /* AG-free: plain arrays; sizes must fit the room */
 void batch_free(struct batch *b);
 
-/* The order of an epoch: which tweets make up each batch. Tweets are shuffled (seed, epoch), cut into pools of `pool` batches, sorted by length inside a pool (stable), cut into batches, and the batches are shuffled.
- * size: tweets a batch; token_budget > 0: instead as many tweets as fit into that many pieces (at least one). */
+/* The order of an epoch: which tweets make up each batch. Tweets are shuffled (seed, epoch), cut into pools of `pool` batches, sorted by
+ * length inside a pool (stable), cut into batches, and the batches are shuffled. size: tweets a batch; token_budget > 0: instead as many
+ * tweets as fit into that many pieces (at least one). */
 struct batch_plan {
     int n_batches;
     int32_t *tweets; /* [n_tweets], batch after batch */
     int32_t *start;  /* [n_batches+1] */
 };
-int batch_plan_make(const struct encoded *x, int size, int token_budget, int pool, uint32_t seed, uint32_t epoch, struct batch_plan *out, struct err *e);
+int batch_plan_make(const struct encoded *x, int size, int token_budget, int pool, uint32_t seed, uint32_t epoch, struct batch_plan *out,
+                    struct err *e);
 /* For evaluation: all tweets by length, without chance. */
 int batch_plan_sorted(const struct encoded *x, int size, int token_budget, struct batch_plan *out, struct err *e);
 void batch_plan_free(struct batch_plan *p);

@@ -2,26 +2,26 @@
 #ifndef DATA_DATASET_H
 #define DATA_DATASET_H
 
-#include <stdint.h>
 #include "err.h"
 #include "hash.h"
 #include "tags.h"
+#include <stdint.h>
 
 struct tweet {
-    char *id;         /* of IMGID, or NULL */
-    long line;        /* of the first word, from 1 */
-    int first_word;   /* in the dataset's words */
+    char *id;       /* of IMGID, or NULL */
+    long line;      /* of the first word, from 1 */
+    int first_word; /* in the dataset's words */
     int n_words;
 };
 
 struct dataset {
     int n_tweets, n_words;
     struct tweet *tweets;
-    char **words;     /* [n_words], UTF-8 */
-    char **tag_names; /* [n_words], after renaming: "O", "B-PER"; before dataset_resolve_tags */
-    int *tags;        /* [n_words]; NULL before dataset_resolve_tags */
+    char **words;       /* [n_words], UTF-8 */
+    char **tag_names;   /* [n_words], after renaming: "O", "B-PER"; before dataset_resolve_tags */
+    int *tags;          /* [n_words]; NULL before dataset_resolve_tags */
     struct hash digest; /* of the file's bytes */
-    char *text;       /* the file, into which words and tag_names point */
+    char *text;         /* the file, into which words and tag_names point */
     char *path;
 };
 
@@ -30,8 +30,9 @@ struct tag_rename {
     const char *from, *to; /* type names */
 };
 
-/* Reads a CoNLL file: `IMGID:<id>` lines (optional), `token<TAB or blanks>tag` lines, blank lines between sentences. The first column is the token and the last is the tag; two columns are needed. CR LF, a byte order mark and a last
- * line without an end are read; bad UTF-8, a missing tag, a tag that is not O, B-x or I-x: ERR_DATA with file:line. A file without any sentence is ERR_DATA. */
+/* Reads a CoNLL file: `IMGID:<id>` lines (optional), `token<TAB or blanks>tag` lines, blank lines between sentences. The first column is
+ * the token and the last is the tag; two columns are needed. CR LF, a byte order mark and a last line without an end are read; bad UTF-8, a
+ * missing tag, a tag that is not O, B-x or I-x: ERR_DATA with file:line. A file without any sentence is ERR_DATA. */
 int conll_read(const char *path, const struct tag_rename *rename, int n_rename, struct dataset *out, struct err *e);
 void dataset_free(struct dataset *d);
 
