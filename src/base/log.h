@@ -2,12 +2,19 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include "err.h"
+
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING };
 
 /* line has no end of line. */
 typedef void (*log_sink)(void *context, enum log_level level, const char *line);
 
 void log_set_sink(log_sink sink, void *context);
+
+/* Every line is appended to this file too, with the time, until log_close_file. */
+int log_open_file(const char *path, struct err *e);
+void log_close_file(void);
+
 void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
