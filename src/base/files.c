@@ -210,17 +210,19 @@ close_directory:
 struct bytes {
     const void *data;
     size_t size;
+    const char *path; /* that the message names: the user has never seen the temporary one */
 };
 
 static int fill_bytes(void *context, const char *temp_path, int fd, struct err *e)
 {
     const struct bytes *b = context;
-    return file_write_all(fd, b->data, b->size, temp_path, e);
+    (void)temp_path;
+    return file_write_all(fd, b->data, b->size, b->path, e);
 }
 
 int file_write_bytes(const char *path, const void *data, size_t size, struct err *e)
 {
-    struct bytes b = {data, size};
+    struct bytes b = {data, size, path};
     return file_write_atomic(path, fill_bytes, &b, e);
 }
 
