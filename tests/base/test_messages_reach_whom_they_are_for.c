@@ -77,6 +77,40 @@ static void a_log_line_goes_to_the_sink_with_its_level(void **state)
     assert_string_equal(lines.last, "w");
 }
 
+static void a_log_file_gets_each_line_with_time_and_level_after_what_it_held(void **state)
+{
+    (void)state;
+    char folder[PATH_MAX], path[PATH_MAX], *text;
+    size_t size;
+    struct err e;
+    assert_int_equal(temporary_folder(folder), 0);
+    assert_int_equal(path_join(path, sizeof path, folder, "log", &e), 0);
+    for (int run = 1; run <= 2; run++) {
+        assert_int_equal(log_open_file(path, &e), 0);
+        log_warning("run %d", run);
+        log_close_file();
+        log_info("after the end");
+    }
+    assert_int_equal(file_read(path, 1000, &text, &size, &e), 0);
+    assert_int_equal(temporary_remove(folder), 0);
+    int year, first, second, end;
+    assert_int_equal(
+        sscanf(text, "%d-%*d-%*dT%*d:%*d:%*dZ warning run %d %*d-%*d-%*dT%*d:%*d:%*dZ warning run %d%n", &year, &first, &second, &end), 3);
+    assert_true(year >= 2024);
+    assert_int_equal(first, 1);
+    assert_int_equal(second, 2);
+    assert_string_equal(text + end, "\n");
+    free(text);
+}
+
+static void a_log_file_that_cannot_be_opened_is_refused_by_name(void **state)
+{
+    (void)state;
+    struct err e;
+    assert_int_equal(log_open_file("/nowhere/train.log", &e), ERR_IO);
+    assert_string_equal(e.text, "/nowhere/train.log: cannot be opened for writing: No such file or directory");
+}
+
 static void count_report(void *context, const struct progress *now)
 {
     *(int64_t *)context += now->step;
@@ -112,6 +146,8 @@ int main(void)
         cmocka_unit_test(err_prefix_puts_words_before_and_keeps_the_code),
         cmocka_unit_test(a_text_that_is_too_long_is_cut_and_ends),
         cmocka_unit_test(a_log_line_goes_to_the_sink_with_its_level),
+        cmocka_unit_test(a_log_file_gets_each_line_with_time_and_level_after_what_it_held),
+        cmocka_unit_test(a_log_file_that_cannot_be_opened_is_refused_by_name),
         cmocka_unit_test(progress_goes_to_the_sink),
         cmocka_unit_test(sizes_that_do_not_fit_are_told),
     };
