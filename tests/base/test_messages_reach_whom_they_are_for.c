@@ -6,9 +6,13 @@
 
 #include "checked.h"
 #include "err.h"
+#include "files.h"
 #include "log.h"
 #include "progress.h"
+#include "temporary.h"
 #include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void err_set_keeps_code_and_text_and_returns_the_code(void **state)
