@@ -1,0 +1,119 @@
+/* config.h - the configuration of a training run: one table of keys drives checking, overrides, `nerve config show` and docs/config.md.
+ *
+ * A configuration is a plain value: it owns nothing and is copied by assignment. It is made by config_default, then changed by
+ * config_read_file (YAML) and config_set (the command line), in this order, then checked as a whole by config_check.
+ * Errors are ERR_CONFIG, and here alone their text may have more than one line: below the message stand the line of the file and a caret.
+ */
+#ifndef NERVE_CONFIG_H
+#define NERVE_CONFIG_H
+
+#include "err.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    CONFIG_TEXT_SIZE = 4096, /* bytes of a text value with its NUL */
+    CONFIG_NAME_SIZE = 64,   /* bytes of a name in a map with its NUL */
+    CONFIG_MAP_SIZE = 64,    /* pairs in a map */
+    CONFIG_KEY_ROOM = 64,    /* at least as many as there are keys */
+};
+
+struct json;
+
+struct config_map {
+    int n;
+    struct {
+        char from[CONFIG_NAME_SIZE], to[CONFIG_NAME_SIZE];
+    } pairs[CONFIG_MAP_SIZE]; /* in byte order of `from`, which are all different */
+};
+
+/* What each key means, its unit and its default stand in the table (config_keys.c). A text that is not set is "". */
+struct nerve_config {
+    struct {
+        char dir[CONFIG_TEXT_SIZE], train[CONFIG_TEXT_SIZE], valid[CONFIG_TEXT_SIZE], test[CONFIG_TEXT_SIZE];
+        struct config_map rename;
+        int max_length;
+    } data;
+    struct {
+        char encoder[CONFIG_TEXT_SIZE], vocab[CONFIG_TEXT_SIZE];
+        int lower_case; /* enum config_lower_case */
+        int layers, width, heads, inner, max_positions;
+        bool crf, bio_constraints;
+        double dropout, dropout_hidden, dropout_attention;
+        int frozen_layers;
+    } model;
+    struct {
+        uint32_t seed;
+        int epochs, batch, batch_pieces, accumulate, pool;
+        double lr_encoder, lr_head, lr_crf, weight_decay, warmup, clip, adam_beta1, adam_beta2, adam_eps;
+        int threads, max_steps, checkpoint_every, max_bad_steps, eval_batch, log_every;
+    } train;
+    char file[CONFIG_TEXT_SIZE]; /* that was read, "" before */
+    int origin[CONFIG_KEY_ROOM]; /* of each key, in the table's order: CONFIG_DEFAULT, CONFIG_ARGUMENT, or a line of file */
+};
+enum config_lower_case { CONFIG_LOWER_AUTO, CONFIG_LOWER_TRUE, CONFIG_LOWER_FALSE };
+enum config_origin { CONFIG_ARGUMENT = -1, CONFIG_DEFAULT = 0 };
+
+void config_default(struct nerve_config *c);
+/* ERR_NOINPUT: no such file. ERR_CONFIG: file:line:col, what is wrong, the line, a caret. *c is then half read: do not use it. */
+int config_read_file(const char *path, struct nerve_config *c, struct err *e);
+/* The same from memory: what config_text gave. name stands for the path. */
+int config_read_text(const char *text, size_t size, const char *name, struct nerve_config *c, struct err *e);
+/* "section.key=value" from the command line; a map takes "section.key.from=to", and "section.key={}" empties it. ERR_USAGE where it is not
+ * of this form. */
+int config_set(struct nerve_config *c, const char *argument, struct err *e);
+/* What no single key can tell: keys that contradict each other. */
+int config_check(const struct nerve_config *c, struct err *e);
+/* For a command that reads data: data.dir must be set. */
+int config_check_data(const struct nerve_config *c, struct err *e);
+/* A file of data.dir (data.train, model.vocab, ...) as a path. */
+int config_data_path(const struct nerve_config *c, const char *name, char path[CONFIG_TEXT_SIZE], struct err *e);
+
+/* The whole configuration as YAML that config_read_text reads back to the same values, in the table's order. Fresh memory: free it. NULL
+ * without memory. */
+enum config_form {
+    CONFIG_RESOLVED, /* every key */
+    CONFIG_PAYLOAD,  /* without the runtime keys: what decides a run's last bytes, as a checkpoint holds it */
+    CONFIG_SHOW,     /* every key, and where its value comes from as a comment */
+};
+char *config_text(const struct nerve_config *c, enum config_form form);
+/* The same as an object of sections; free it. */
+struct json *config_json(const struct nerve_config *c, enum config_form form);
+/* Name of the first key that is not a runtime key and differs, or NULL. */
+const char *config_difference(const struct nerve_config *a, const struct nerve_config *b);
+
+/* ---- the table ---- */
+enum config_type {
+    CONFIG_INTEGER, /* int */
+    CONFIG_SEED,    /* uint32_t */
+    CONFIG_NUMBER,  /* double */
+    CONFIG_BOOLEAN, /* bool */
+    CONFIG_CHOICE,  /* int: the place of the word in `words` */
+    CONFIG_TEXT,    /* char [CONFIG_TEXT_SIZE] */
+    CONFIG_MAP,     /* struct config_map */
+};
+struct config_key {
+    const char *name; /* "section.key" */
+    enum config_type type;
+    bool runtime;             /* may differ between runs that must end in the same bytes */
+    size_t offset;            /* in struct nerve_config */
+    const char *initial;      /* the default, as it would stand in a file */
+    double low, high;         /* range of an integer or a number, inclusive */
+    const char *const *words; /* of a choice; ends with NULL */
+    const char *about;        /* one line, with the unit */
+};
+extern const struct config_key CONFIG_KEYS[];
+extern const int N_CONFIG_KEYS;
+
+int config_find(const char *name); /* place in the table, or -1 */
+/* "did you mean" for a key that does not exist; NULL where none is near. */
+const char *config_nearest(const char *name);
+/* Sets one key from the text of a value. quoted: the text stood in quotes, so it is no number. False with what was expected and what was
+ * found in why. */
+bool config_set_value(struct nerve_config *c, int key, const char *text, bool quoted, char *why, size_t why_size);
+bool config_set_pair(struct nerve_config *c, int key, const char *from, const char *to, char *why, size_t why_size); /* one pair of a map */
+/* What a value of the key may be: "an integer from 1 to 512". */
+void config_expected(int key, char *text, size_t size);
+
+#endif
