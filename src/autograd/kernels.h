@@ -41,6 +41,9 @@ typedef struct ag_kernels {
 
 extern const ag_kernels *ag_k; /* the chosen form; NULL before ag_start */
 
+/* The forms: one compilation of kernels.c each. */
+extern const ag_kernels ag_kernels_portable, ag_kernels_avx2, ag_kernels_avx512;
+
 /* Every form that this processor can run, best last; ends with NULL. For tests. */
 const ag_kernels *const *ag_kernel_forms(void);
 
