@@ -4,6 +4,7 @@
 
 #include "err.h"
 #include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 /* Makes *array (of *cap items, NULL at first) hold at least n + 1; gives 0, or ERR_INTERNAL with *array as it was. */
