@@ -2,10 +2,12 @@
  * say which instructions it may use. Every loop is plain C that the compiler turns into vectors; the forms share every equation and differ
  * in rounding only.
  *
- * exp(x): n = round(x / ln 2), r = x - n ln 2, |r| <= ln 2 / 2, exp(x) = 2^n P(r), P of degree 6 with a relative error of 3e-9 before
- * rounding. erf(x): sign(x) (1 - exp(-Q(|x|))), Q = -log erfc fitted with degree 8 so that erfc is within 1.6e-8 everywhere, and 1 - erf is
- * exactly 0 where it is below the smallest float. tanh(x): 1 - 2 / (exp(2x) + 1). P and Q are minimax fits (Lawson's iteration) of this
- * project. */
+ * - exp(x), x <= 0: n = round(x / ln 2), r = x - n ln 2, |r| <= ln 2 / 2, exp(x) = 2^n P(r); P has degree 6 and a relative error of 3e-9.
+ * - erf(x), x >= 0: 1 - exp(-Q(x)), Q = -log erfc fitted with degree 8 so that erfc is within 1.6e-8 everywhere.
+ * - tanh(x): sign(x) (1 - e) / (1 + e), e = exp(-2 |x|).
+ * - logistic function of x: 1 / (1 + e) for x >= 0, e / (1 + e) below, e = exp(-|x|).
+ *
+ * P and Q are minimax fits of this project (Lawson's iteration). */
 #include "kernels.h"
 #include <math.h>
 #include <stdbool.h>
@@ -13,27 +15,34 @@
 
 #define AG_PASTE(a, b)    a##b
 #define AG_TABLE(form)    AG_PASTE(ag_kernels_, form)
-#define AG_QUOTE(s)       #s
+#define AG_QUOTE(...)     #__VA_ARGS__
 #define AG_NAME(form)     AG_QUOTE(form)
 #define AG_INLINE         static inline __attribute__((always_inline))
 #define AG_SQRT_HALF      ((ag_real)0.70710678118654752440)
 #define AG_SQRT_2_OVER_PI ((ag_real)0.79788456080286535588)
 
+/* Before a loop: its iterations are independent; they are but for sums; but for a maximum. The double form is plain: calls of libm make no
+ * vectors. */
+#ifdef AG_DOUBLE
+#define AG_LANES
+#define AG_SUM(...)
+#else
+#define AG_LANES     _Pragma("omp simd")
+#define AG_SUM(...)  _Pragma(AG_QUOTE(omp simd reduction(+ : __VA_ARGS__)))
+#define AG_MOST(...) _Pragma(AG_QUOTE(omp simd reduction(max : __VA_ARGS__)))
+#endif
+
 /* ---- functions of one number ---- */
 
 #ifdef AG_DOUBLE
 #define AG_TINY 0x1p-1022
-AG_INLINE double exp_of(double x)
+AG_INLINE double exp_below(double x)
 {
     return exp(x);
 }
-AG_INLINE double erf_of(double x)
+AG_INLINE double erf_above(double x)
 {
     return erf(x);
-}
-AG_INLINE double tanh_of(double x)
-{
-    return tanh(x);
 }
 AG_INLINE double root_of(double x)
 {
@@ -68,14 +77,13 @@ AG_INLINE float magnitude(float x)
     return fabsf(x);
 }
 
-AG_INLINE float exp_of(float x)
+/* exp(x) for x <= 0; 0 where it is below the smallest normal number. */
+AG_INLINE float exp_below(float x)
 {
-    /* Beyond these bounds the result is 0 or infinite whatever x is; a NaN fails both comparisons and stays. */
-    x = x > 89.0f ? 89.0f : x;
-    x = x < -104.0f ? -104.0f : x;
-    /* Adding 1.5 2^23 leaves round(x / ln 2) in the low bits of the sum. */
-    const float shifted = x * 1.44269504f + 0x1.8p23f;
-    const float n = shifted - 0x1.8p23f;
+    x = x < -88.0f ? -88.0f : x; /* where n is -127; a NaN stays */
+    /* The sum holds n + 127, the exponent field of 2^n, in its low bits: 0 for n = -127, and so is 2^n then. */
+    const float shifted = x * 1.44269504f + (0x1.8p23f + 127);
+    const float n = shifted - (0x1.8p23f + 127);
     float r = x - n * 0.693359375f;
     r = r + n * 2.12194440e-4f;
     float p = 0.00138146023f;
@@ -85,53 +93,53 @@ AG_INLINE float exp_of(float x)
     p = p * r + 0.499999940f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    /* 2^n in two factors, so that subnormal results and the last binade before infinity come out rounded once. */
-    const int32_t k = (int32_t)(bits_of(shifted) - bits_of(0x1.8p23f));
-    const int32_t half = k >> 1;
-    return p * of_bits((uint32_t)(half + 127) << 23) * of_bits((uint32_t)(k - half + 127) << 23);
+    return p * of_bits(bits_of(shifted) << 23);
 }
 
-AG_INLINE float erf_of(float x)
+/* erf(x) for x >= 0. */
+AG_INLINE float erf_above(float x)
 {
-    const float a = fabsf(x);
     float q = 3.144018417585636e-05f;
-    q = q * a - 0.0003088023706617699f;
-    q = q * a + 0.0010324022908128386f;
-    q = q * a + 0.0005369322929647973f;
-    q = q * a - 0.01958395928888701f;
-    q = q * a + 0.10291961279480963f;
-    q = q * a + 0.6365977335813631f;
-    q = q * a + 1.1283802514893229f;
-    const float y = 1.0f - exp_of(-(q * a));
-    return of_bits(bits_of(y) | (bits_of(x) & 0x80000000u));
-}
-
-AG_INLINE float tanh_of(float x)
-{
-    return 1.0f - 2.0f / (exp_of(2.0f * x) + 1.0f);
+    q = q * x - 0.0003088023706617699f;
+    q = q * x + 0.0010324022908128386f;
+    q = q * x + 0.0005369322929647973f;
+    q = q * x - 0.01958395928888701f;
+    q = q * x + 0.10291961279480963f;
+    q = q * x + 0.6365977335813631f;
+    q = q * x + 1.1283802514893229f;
+    return 1.0f - exp_below(-(q * x));
 }
 #endif
 
+AG_INLINE ag_real tanh_of(ag_real x)
+{
+    const ag_real e = exp_below(-2 * magnitude(x)), y = (1 - e) / (1 + e);
+    return x < 0 ? -y : y;
+}
+
 AG_INLINE ag_real gelu(ag_real z)
 {
-    return (ag_real)0.5 * z * (1 + erf_of(z * AG_SQRT_HALF));
+    const ag_real half = (ag_real)0.5 * z;
+    return half + magnitude(half) * erf_above(AG_SQRT_HALF * magnitude(z));
 }
 
 AG_INLINE ag_real gelu_slope(ag_real z)
 {
-    const ag_real density = (ag_real)0.39894228040143267794 * exp_of((ag_real)-0.5 * z * z);
-    return (ag_real)0.5 * (1 + erf_of(z * AG_SQRT_HALF)) + z * density;
+    const ag_real half = (ag_real)0.5 * erf_above(AG_SQRT_HALF * magnitude(z));
+    const ag_real density = (ag_real)0.39894228040143267794 * exp_below((ag_real)-0.5 * z * z);
+    return (ag_real)0.5 + (z < 0 ? -half : half) + z * density;
 }
 
 AG_INLINE ag_real quick_gelu(ag_real z)
 {
-    return z / (1 + exp_of((ag_real)-1.702 * z));
+    const ag_real e = exp_below((ag_real)-1.702 * magnitude(z));
+    return z * (z < 0 ? e : 1) / (1 + e);
 }
 
 AG_INLINE ag_real quick_gelu_slope(ag_real z)
 {
-    const ag_real s = 1 / (1 + exp_of((ag_real)-1.702 * z));
-    return s + (ag_real)1.702 * z * s * (1 - s);
+    const ag_real e = exp_below((ag_real)-1.702 * magnitude(z)), share = 1 / (1 + e);
+    return share * ((z < 0 ? e : 1) + (ag_real)1.702 * z * e * share);
 }
 
 AG_INLINE ag_real gelu_tanh(ag_real z)
@@ -153,7 +161,7 @@ AG_INLINE ag_real relu(ag_real z)
 }
 AG_INLINE ag_real relu_slope(ag_real z)
 {
-    return z <= 0 ? 0 : 1;
+    return z <= 0 ? (ag_real)0 : (ag_real)1;
 }
 
 /* ---- activations ---- */
@@ -162,20 +170,16 @@ static void activate(ag_activation f, size_t n, const ag_real *z, ag_real *y)
 {
     switch (f) {
     case AG_GELU:
-#pragma omp simd
-        for (size_t i = 0; i < n; i++) y[i] = gelu(z[i]);
+        AG_LANES for (size_t i = 0; i < n; i++) y[i] = gelu(z[i]);
         break;
     case AG_QUICK_GELU:
-#pragma omp simd
-        for (size_t i = 0; i < n; i++) y[i] = quick_gelu(z[i]);
+        AG_LANES for (size_t i = 0; i < n; i++) y[i] = quick_gelu(z[i]);
         break;
     case AG_GELU_TANH:
-#pragma omp simd
-        for (size_t i = 0; i < n; i++) y[i] = gelu_tanh(z[i]);
+        AG_LANES for (size_t i = 0; i < n; i++) y[i] = gelu_tanh(z[i]);
         break;
     case AG_RELU:
-#pragma omp simd
-        for (size_t i = 0; i < n; i++) y[i] = relu(z[i]);
+        AG_LANES for (size_t i = 0; i < n; i++) y[i] = relu(z[i]);
         break;
     }
 }
@@ -184,56 +188,118 @@ static void activate_grad(ag_activation f, size_t n, const ag_real *z, const ag_
 {
     switch (f) {
     case AG_GELU:
-#pragma omp simd
-        for (size_t i = 0; i < n; i++) dz[i] = dy[i] * gelu_slope(z[i]);
+        AG_LANES for (size_t i = 0; i < n; i++) dz[i] = dy[i] * gelu_slope(z[i]);
         break;
     case AG_QUICK_GELU:
-#pragma omp simd
-        for (size_t i = 0; i < n; i++) dz[i] = dy[i] * quick_gelu_slope(z[i]);
+        AG_LANES for (size_t i = 0; i < n; i++) dz[i] = dy[i] * quick_gelu_slope(z[i]);
         break;
     case AG_GELU_TANH:
-#pragma omp simd
-        for (size_t i = 0; i < n; i++) dz[i] = dy[i] * gelu_tanh_slope(z[i]);
+        AG_LANES for (size_t i = 0; i < n; i++) dz[i] = dy[i] * gelu_tanh_slope(z[i]);
         break;
     case AG_RELU:
-#pragma omp simd
-        for (size_t i = 0; i < n; i++) dz[i] = dy[i] * relu_slope(z[i]);
+        AG_LANES for (size_t i = 0; i < n; i++) dz[i] = dy[i] * relu_slope(z[i]);
         break;
     }
 }
 
 static void add(size_t n, const ag_real *x, ag_real *y)
 {
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) y[i] += x[i];
+    AG_LANES for (size_t i = 0; i < n; i++) y[i] += x[i];
 }
 
 /* ---- softmax ---- */
 
-static ag_real softmax(size_t n, const ag_real *x, ag_real *p)
+#ifdef AG_DOUBLE
+AG_INLINE double larger(double a, double b)
 {
-    ag_real most = -(ag_real)INFINITY;
-#pragma omp simd reduction(max : most)
-    for (size_t i = 0; i < n; i++) most = x[i] > most ? x[i] : most;
+    return a > b ? a : b;
+}
+
+AG_INLINE double largest(size_t n, const double *x)
+{
+    double most = -(double)INFINITY;
+    for (size_t i = 0; i < n; i++) most = larger(x[i], most);
+    return most;
+}
+#else
+AG_INLINE float larger(float a, float b)
+{
+    return a > b ? a : b;
+}
+
+/* Over whole numbers in the order of the floats, since a maximum of floats is no vector loop for every compiler. */
+AG_INLINE float largest(size_t n, const float *x)
+{
+    int32_t most = -0x7f800001; /* minus infinity in that order */
+    AG_MOST(most) for (size_t i = 0; i < n; i++)
+    {
+        const int32_t bits = (int32_t)bits_of(x[i]), key = bits ^ ((bits >> 31) & INT32_MAX);
+        most = key > most ? key : most;
+    }
+    return of_bits((uint32_t)(most ^ ((most >> 31) & INT32_MAX)));
+}
+#endif
+
+/* Rows of attention are short, so the numbers after the last whole vector go through a vector too and not one by one. */
+enum { LANES = 16 };
+
+/* to[LANES] = the n < LANES numbers at from, then fill. */
+AG_INLINE void load_tail(size_t n, const ag_real *from, ag_real fill, ag_real *to)
+{
+    AG_LANES for (size_t i = 0; i < LANES; i++) to[i] = i < n ? from[i] : fill;
+}
+
+AG_INLINE void store_tail(size_t n, const ag_real *from, ag_real *to)
+{
+    AG_LANES for (size_t i = 0; i < LANES; i++)
+    {
+        if (i < n) to[i] = from[i];
+    }
+}
+
+/* p = exp(x - most); gives the sum. */
+AG_INLINE ag_real exp_sum(size_t n, const ag_real *x, ag_real most, ag_real *p)
+{
     ag_real sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (size_t i = 0; i < n; i++) {
-        p[i] = exp_of(x[i] - most);
+    AG_SUM(sum) for (size_t i = 0; i < n; i++)
+    {
+        p[i] = exp_below(x[i] - most);
         sum += p[i];
     }
+    return sum;
+}
+
+static ag_real softmax(size_t n, const ag_real *x, ag_real *p)
+{
+    const size_t whole = n / LANES * LANES, left = n - whole;
+    ag_real tail[LANES];
+    load_tail(left, x + whole, -(ag_real)INFINITY, tail);
+    const ag_real most = larger(largest(LANES, tail), largest(whole, x));
+    const ag_real sum = exp_sum(whole, x, most, p) + exp_sum(LANES, tail, most, tail);
     const ag_real share = 1 / sum;
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) p[i] *= share;
+    AG_LANES for (size_t i = 0; i < whole; i++) p[i] *= share;
+    AG_LANES for (size_t i = 0; i < LANES; i++) tail[i] *= share;
+    store_tail(left, tail, p + whole);
     return most + (ag_real)log((double)sum);
+}
+
+AG_INLINE ag_real dot(size_t n, const ag_real *x, const ag_real *y)
+{
+    ag_real sum = 0;
+    AG_SUM(sum) for (size_t i = 0; i < n; i++) sum += x[i] * y[i];
+    return sum;
 }
 
 static void softmax_grad(size_t n, ag_real scale, const ag_real *p, const ag_real *dp, ag_real *dx)
 {
-    ag_real mean = 0;
-#pragma omp simd reduction(+ : mean)
-    for (size_t i = 0; i < n; i++) mean += p[i] * dp[i];
-#pragma omp simd
-    for (size_t i = 0; i < n; i++) dx[i] = scale * p[i] * (dp[i] - mean);
+    const size_t whole = n / LANES * LANES, left = n - whole;
+    ag_real last_p[LANES], last_dp[LANES];
+    load_tail(left, p + whole, 0, last_p);
+    load_tail(left, dp + whole, 0, last_dp);
+    const ag_real mean = dot(whole, p, dp) + dot(LANES, last_p, last_dp);
+    AG_LANES for (size_t i = 0; i < whole; i++) dx[i] = scale * p[i] * (dp[i] - mean);
+    AG_LANES for (size_t i = 0; i < LANES; i++) last_dp[i] = scale * last_p[i] * (last_dp[i] - mean);
+    store_tail(left, last_dp, dx + whole);
 }
 
 /* ---- LayerNorm ---- */
@@ -241,23 +307,20 @@ static void softmax_grad(size_t n, ag_real scale, const ag_real *p, const ag_rea
 static ag_real layernorm(size_t C, const ag_real *x, const ag_real *gain, const ag_real *bias, double eps, ag_real *normal, ag_real *y)
 {
     ag_real sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (size_t c = 0; c < C; c++) sum += x[c];
+    AG_SUM(sum) for (size_t c = 0; c < C; c++) sum += x[c];
     const ag_real mean = sum / (ag_real)C;
     ag_real squares = 0;
-#pragma omp simd reduction(+ : squares)
-    for (size_t c = 0; c < C; c++) squares += (x[c] - mean) * (x[c] - mean);
+    AG_SUM(squares) for (size_t c = 0; c < C; c++) squares += (x[c] - mean) * (x[c] - mean);
     const ag_real r = (ag_real)(1 / sqrt((double)squares / (double)C + eps));
     if (normal) {
-#pragma omp simd
-        for (size_t c = 0; c < C; c++) {
+        AG_LANES for (size_t c = 0; c < C; c++)
+        {
             const ag_real u = (x[c] - mean) * r;
             normal[c] = u;
             y[c] = gain[c] * u + bias[c];
         }
     } else {
-#pragma omp simd
-        for (size_t c = 0; c < C; c++) y[c] = gain[c] * ((x[c] - mean) * r) + bias[c];
+        AG_LANES for (size_t c = 0; c < C; c++) y[c] = gain[c] * ((x[c] - mean) * r) + bias[c];
     }
     return r;
 }
@@ -266,24 +329,19 @@ static void layernorm_grad(size_t C, const ag_real *dy, const ag_real *gain, con
                            ag_real *dgain, ag_real *dbias)
 {
     ag_real sum = 0, product = 0;
-#pragma omp simd reduction(+ : sum, product)
-    for (size_t c = 0; c < C; c++) {
+    AG_SUM(sum, product) for (size_t c = 0; c < C; c++)
+    {
         sum += gain[c] * dy[c];
         product += gain[c] * dy[c] * normal[c];
     }
     /* Before dx, which may stand where dy does. */
-    if (dgain) {
-#pragma omp simd
-        for (size_t c = 0; c < C; c++) dgain[c] += dy[c] * normal[c];
-    }
+    if (dgain) { AG_LANES for (size_t c = 0; c < C; c++) dgain[c] += dy[c] * normal[c]; }
     if (dbias) add(C, dy, dbias);
     const ag_real mean = sum / (ag_real)C, slope = product / (ag_real)C;
     if (beta == 0) {
-#pragma omp simd
-        for (size_t c = 0; c < C; c++) dx[c] = r * (gain[c] * dy[c] - mean - normal[c] * slope);
+        AG_LANES for (size_t c = 0; c < C; c++) dx[c] = r * (gain[c] * dy[c] - mean - normal[c] * slope);
     } else {
-#pragma omp simd
-        for (size_t c = 0; c < C; c++) dx[c] += r * (gain[c] * dy[c] - mean - normal[c] * slope);
+        AG_LANES for (size_t c = 0; c < C; c++) dx[c] += r * (gain[c] * dy[c] - mean - normal[c] * slope);
     }
 }
 
@@ -296,8 +354,8 @@ enum { BLOCKS = 16, HALVES = 8 };
 AG_INLINE void philox_blocks(uint32_t block, uint32_t c1, uint32_t c2, uint32_t c3, const uint32_t key[2], uint16_t *halves)
 {
     uint32_t w0[BLOCKS], w1[BLOCKS], w2[BLOCKS], w3[BLOCKS];
-#pragma omp simd
-    for (uint32_t i = 0; i < BLOCKS; i++) {
+    AG_LANES for (uint32_t i = 0; i < BLOCKS; i++)
+    {
         uint32_t a = block + i, b = c1, c = c2, d = c3, k0 = key[0], k1 = key[1];
         for (int round = 0; round < 10; round++) {
             const uint64_t u = (uint64_t)a * 0xD2511F53u, v = (uint64_t)c * 0xCD9E8D57u;
@@ -314,8 +372,8 @@ AG_INLINE void philox_blocks(uint32_t block, uint32_t c1, uint32_t c2, uint32_t 
         w3[i] = d;
     }
     uint32_t words[4 * BLOCKS];
-#pragma omp simd
-    for (int i = 0; i < BLOCKS; i++) {
+    AG_LANES for (int i = 0; i < BLOCKS; i++)
+    {
         words[4 * i] = w0[i];
         words[4 * i + 1] = w1[i];
         words[4 * i + 2] = w2[i];
@@ -331,8 +389,7 @@ static void dropout_row(size_t n, uint32_t c0, const uint32_t key[2], uint32_t c
     for (size_t at = 0; at < n; at += BLOCKS * HALVES) {
         philox_blocks(c0 / HALVES + (uint32_t)(at / HALVES), c1, c2, c3, key, halves);
         const size_t left = n - at < BLOCKS * HALVES ? n - at : BLOCKS * HALVES;
-#pragma omp simd
-        for (size_t i = 0; i < left; i++) factor[at + i] = halves[i] >= threshold ? scale : 0;
+        AG_LANES for (size_t i = 0; i < left; i++) factor[at + i] = halves[i] >= threshold ? scale : (ag_real)0;
     }
 }
 
@@ -351,8 +408,8 @@ static void adamw(size_t n, const ag_adamw *k, const ag_real *grad, ag_real *p, 
     const ag_real b1 = (ag_real)k->beta1, b2 = (ag_real)k->beta2, a1 = (ag_real)(1 - k->beta1), a2 = (ag_real)(1 - k->beta2);
     const ag_real step = (ag_real)(k->lr / k->correction1), unbias = (ag_real)(1 / sqrt(k->correction2)), eps = (ag_real)k->eps;
     if (grad) {
-#pragma omp simd
-        for (size_t i = 0; i < n; i++) {
+        AG_LANES for (size_t i = 0; i < n; i++)
+        {
             const ag_real g = clip * grad[i];
             const ag_real mi = flushed(b1 * m[i] + a1 * g), vi = flushed(b2 * v[i] + a2 * g * g);
             m[i] = mi;
@@ -360,8 +417,8 @@ static void adamw(size_t n, const ag_adamw *k, const ag_real *grad, ag_real *p, 
             p[i] = keep * p[i] - step * mi / (root_of(vi) * unbias + eps);
         }
     } else {
-#pragma omp simd
-        for (size_t i = 0; i < n; i++) {
+        AG_LANES for (size_t i = 0; i < n; i++)
+        {
             const ag_real mi = flushed(b1 * m[i]), vi = flushed(b2 * v[i]);
             m[i] = mi;
             v[i] = vi;
@@ -373,8 +430,7 @@ static void adamw(size_t n, const ag_adamw *k, const ag_real *grad, ag_real *p, 
 static double sum_squares(size_t n, const ag_real *x)
 {
     double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (size_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
+    AG_SUM(sum) for (size_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
     return sum;
 }
 
