@@ -1,21 +1,25 @@
-/* checkpoint.h - a checkpoint is an HDF5 file behind a 512-byte user block that holds magic, container version, length and the XXH3 digest of the rest. The only room that knows HDF5.
+/* checkpoint.h - a checkpoint is an HDF5 file behind a 512-byte user block that holds magic, container version, length and the XXH3 digest
+ * of the rest. The only room that knows HDF5.
  *
- * Length and digest are checked before libhdf5 sees the file. Arrays are contiguous little-endian datasets aligned to 64 bytes; texts and numbers are attributes of the root group's group /meta or scalar datasets there.
- * The same content gives the same bytes. Written through file_write_atomic.
+ * Length and digest are checked before libhdf5 sees the file. Arrays are contiguous little-endian datasets aligned to 64 bytes; texts and
+ * numbers are attributes of the root group's group /meta or scalar datasets there. The same content gives the same bytes. Written through
+ * file_write_atomic.
  */
 #ifndef STORE_CHECKPOINT_H
 #define STORE_CHECKPOINT_H
 
-#include <stdint.h>
 #include "array.h"
 #include "err.h"
 #include "hash.h"
+#include <stdint.h>
 
-/* ---- writing: collect, then write. Array data is borrowed until checkpoint_write; names are paths like "/parameters/bert.embeddings.LayerNorm.weight"; groups are made as needed. ---- */
+/* ---- writing: collect, then write. Array data is borrowed until checkpoint_write; names are paths like
+ * "/parameters/bert.embeddings.LayerNorm.weight"; groups are made as needed. ---- */
 struct checkpoint_writer;
 struct checkpoint_writer *checkpoint_new(void);
-void checkpoint_add_array(struct checkpoint_writer *w, const char *path, enum array_type type, int rank, const size_t *dim, const void *data); /* F32, F64, I32, I64, U8 */
-void checkpoint_add_text(struct checkpoint_writer *w, const char *name, const char *text);     /* any length, UTF-8 */
+void checkpoint_add_array(struct checkpoint_writer *w, const char *path, enum array_type type, int rank, const size_t *dim,
+                          const void *data);                                               /* F32, F64, I32, I64, U8 */
+void checkpoint_add_text(struct checkpoint_writer *w, const char *name, const char *text); /* any length, UTF-8 */
 void checkpoint_add_integer(struct checkpoint_writer *w, const char *name, int64_t value);
 void checkpoint_add_number(struct checkpoint_writer *w, const char *name, double value);
 int checkpoint_write(const struct checkpoint_writer *w, const char *path, struct hash *digest, struct err *e); /* digest may be NULL */
@@ -27,8 +31,10 @@ struct checkpoint;
 int checkpoint_open(const char *path, struct checkpoint **out, struct err *e);
 void checkpoint_close(struct checkpoint *c); /* NULL is fine */
 struct hash checkpoint_digest(const struct checkpoint *c);
-/* Values of a dataset in the mapped file, valid until checkpoint_close. ERR_DATA where it is absent, of another type or shape, or not contiguous. */
-int checkpoint_array(const struct checkpoint *c, const char *path, enum array_type type, int rank, const size_t *dim, const void **data, struct err *e);
+/* Values of a dataset in the mapped file, valid until checkpoint_close. ERR_DATA where it is absent, of another type or shape, or not
+ * contiguous. */
+int checkpoint_array(const struct checkpoint *c, const char *path, enum array_type type, int rank, const size_t *dim, const void **data,
+                     struct err *e);
 /* Every array below a group, e.g. "/parameters": in name order; for a description. */
 typedef int (*checkpoint_visit)(void *context, const struct array *a, struct err *e);
 int checkpoint_each(const struct checkpoint *c, const char *group, checkpoint_visit visit, void *context, struct err *e);

@@ -1,7 +1,8 @@
 /* safetensors.h - the weight files of Hugging Face: an 8-byte length, a JSON header, the tensors' bytes. Mapped read-only.
  *
- * Refused (ERR_DATA, with the file's name and the tensor's): a header above 100 MB or longer than the file, one that is not JSON or has duplicate keys, an unknown dtype, rank above 8, a shape whose product overflows or does
- * not match the offsets, holes and overlaps between tensors, a last end that is not the end of the file.
+ * Refused (ERR_DATA, with the file's name and the tensor's): a header above 100 MB or longer than the file, one that is not JSON or has
+ * duplicate keys, a tensor name that is empty or holds a control character, an unknown dtype, rank above 8, a shape whose product overflows
+ * or does not match the offsets, holes and overlaps between tensors, a last end that is not the end of the file.
  */
 #ifndef STORE_SAFETENSORS_H
 #define STORE_SAFETENSORS_H
@@ -14,8 +15,9 @@ struct safetensors;
 int safetensors_open(const char *path, struct safetensors **out, struct err *e);
 void safetensors_close(struct safetensors *s); /* NULL is fine */
 size_t safetensors_count(const struct safetensors *s);
-const struct array *safetensors_at(const struct safetensors *s, size_t i);          /* in the order of their bytes in the file */
+const struct array *safetensors_at(const struct safetensors *s, size_t i);           /* in the order of their bytes in the file */
 const struct array *safetensors_find(const struct safetensors *s, const char *name); /* NULL where there is none */
 const char *safetensors_metadata(const struct safetensors *s, const char *key);      /* of __metadata__; NULL where there is none */
+const void *safetensors_bytes(const struct safetensors *s, size_t *size);            /* the whole file, for a digest */
 
 #endif
