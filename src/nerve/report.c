@@ -194,9 +194,9 @@ static int write_fact(void *context, const char *key, const struct json *value, 
 static void write_page(FILE *out, const char *title, const struct report_data *d)
 {
     struct err never;
-    fputs(
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>",
-        out);
+    fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+          "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>",
+          out);
     html_write_string(out, title);
     fprintf(out, " - nerve</title>\n<style>\n%s</style></head>\n<body><main>\n<header><p class=\"quiet\">nerve training run</p><h1>",
             report_style);

@@ -69,10 +69,10 @@ void report_write_scores(FILE *out, const struct json *scores)
           "<th class=\"side strict\" colspan=\"4\" scope=\"colgroup\">Strict (IOB2)</th></tr>\n<tr><th scope=\"col\">Type</th>",
           out);
     for (int side = 0; side < 2; side++)
-        fprintf(
-            out,
-            "<th scope=\"col\" class=\"%s\">Precision</th><th scope=\"col\">Recall</th><th scope=\"col\">F1</th><th scope=\"col\">Support</th>",
-            side ? "strict" : "lenient");
+        fprintf(out,
+                "<th scope=\"col\" class=\"%s\">Precision</th><th scope=\"col\">Recall</th>"
+                "<th scope=\"col\">F1</th><th scope=\"col\">Support</th>",
+                side ? "strict" : "lenient");
     fputs("</tr></thead>\n<tbody>\n", out);
     json_each(rows.lenient, write_type, &rows, &never);
     json_each(rows.strict, write_type_of_strict_alone, &rows, &never);

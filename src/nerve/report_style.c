@@ -1,15 +1,13 @@
 #include "report_style.h"
 
-#define DARK                                                                                                                                    \
-    "--page:#14161a;--card:#1c1f25;--edge:#2d323b;--text:#e8eaed;--quiet:#9aa2ae;--grid:#2a2f37;--accent:#5aa2f0;--best:#f0a04b;--bad:#f07a6a;" \
-    "--bar:#35679c"
-
 const char *const report_style =
-    ":root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--edge:#e1e5ea;--text:#1b1f24;--quiet:#626b77;--grid:#e9ecf0;--accent:#1f6fd0;--best:#c2620a;"
-    "--bad:#c93a2b;--bar:#9cc3ef}\n"
-    "@media screen and (prefers-color-scheme:dark){:root{" DARK "}}\n"
+    ":root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--edge:#e1e5ea;--text:#1b1f24;--quiet:#626b77;"
+    "--grid:#e9ecf0;--accent:#1f6fd0;--best:#c2620a;--bad:#c93a2b;--bar:#9cc3ef}\n"
+    "@media screen and (prefers-color-scheme:dark){:root{--page:#14161a;--card:#1c1f25;--edge:#2d323b;--text:#e8eaed;--quiet:#9aa2ae;"
+    "--grid:#2a2f37;--accent:#5aa2f0;--best:#f0a04b;--bad:#f07a6a;--bar:#35679c}}\n"
     "*{box-sizing:border-box}\n"
-    "body{margin:0;background:var(--page);color:var(--text);font:15px/1.5 system-ui,-apple-system,'Segoe UI','Liberation Sans',Helvetica,Arial,sans-serif}\n"
+    "body{margin:0;background:var(--page);color:var(--text);"
+    "font:15px/1.5 system-ui,-apple-system,'Segoe UI','Liberation Sans',Helvetica,Arial,sans-serif}\n"
     "main{max-width:1040px;margin:0 auto;padding:40px 24px 56px}\n"
     "h1{font-size:28px;line-height:1.2;margin:0;overflow-wrap:anywhere}\n"
     "h2{font-size:17px;margin:0 0 2px}\n"
@@ -25,7 +23,7 @@ const char *const report_style =
     ".figures .first{border-color:var(--accent);box-shadow:inset 0 3px var(--accent)}\n"
     ".figures .first .value{color:var(--accent)}\n"
     ".pair{display:grid;grid-template-columns:1fr 1fr;gap:16px}\n"
-    "svg{display:block;width:100%;height:auto;margin-top:8px;font:12px system-ui,-apple-system,'Segoe UI','Liberation Sans',Helvetica,Arial,sans-serif}\n"
+    "svg{display:block;width:100%;height:auto;margin-top:8px;font-size:12px}\n"
     "svg text{fill:var(--quiet);font-variant-numeric:tabular-nums}\n"
     "svg .label{fill:var(--best);font-weight:600}\n"
     ".grid{stroke:var(--grid)}\n"
@@ -53,9 +51,11 @@ const char *const report_style =
     "dl.machine dt{color:var(--quiet)}\n"
     "dl.machine dd{margin:0;overflow-wrap:anywhere}\n"
     "summary{font-size:17px;font-weight:600;cursor:pointer}\n"
-    "pre{margin:12px 0 0;white-space:pre-wrap;overflow-wrap:anywhere;font:13px/1.5 ui-monospace,'Liberation Mono','DejaVu Sans Mono',monospace}\n"
+    "pre{margin:12px 0 0;white-space:pre-wrap;overflow-wrap:anywhere;"
+    "font:13px/1.5 ui-monospace,'Liberation Mono','DejaVu Sans Mono',monospace}\n"
     "@media (max-width:760px){.figures{grid-template-columns:repeat(2,1fr)}.pair{grid-template-columns:1fr;gap:0}main{padding:24px 14px}}\n"
-    "@media print{:root{--page:#fff}body{font-size:12px}.figures .value{font-size:20px}.figures dt,.quiet{font-size:11px}main{max-width:none;padding:0}section,.figures div{break-inside:avoid}"
+    "@media print{:root{--page:#fff}body{font-size:12px}.figures .value{font-size:20px}.figures dt,.quiet{font-size:11px}"
+    "main{max-width:none;padding:0}section,.figures div{break-inside:avoid}"
     ".figures{grid-template-columns:repeat(4,1fr)}.pair{grid-template-columns:1fr 1fr;gap:16px}"
     "details::details-content{content-visibility:visible;display:block}"
     ".f1{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n";
