@@ -30,7 +30,7 @@ BELOW = {
 # What belongs to C, POSIX, Linux or the compiler; every other <header> is one of an outside library.
 OF_THE_SYSTEM = set('''assert ctype errno float inttypes limits locale math setjmp signal stdalign stdarg stdatomic stdbool stddef stdint stdio
 stdlib stdnoreturn string time uchar wchar wctype dirent fcntl fenv ftw getopt glob langinfo libgen malloc poll pthread sched semaphore spawn strings
-syslog termios unistd cpuid immintrin omp execinfo link dlfcn'''.split())
+syslog termios unistd argp cpuid immintrin omp execinfo link dlfcn'''.split())
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
 

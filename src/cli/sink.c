@@ -1,0 +1,130 @@
+/* sink.c - the bar is one line that is redrawn at most ten times a second and cleared before any other line; without a terminal there is a
+ * plain line every five seconds. An epoch's end always shows. Each update is one write, so lines of other programs do not cut it. */
+#include "sink.h"
+#include "log.h"
+#include "progress.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define REDRAW_S 0.1
+#define LINE_S   5.0
+enum { TEXT_SIZE = 512, BAR_CELLS = 20 };
+
+static struct {
+    bool terminal; /* stderr is one that can redraw a line */
+    bool colours;
+    bool drawn;  /* a bar is on the screen */
+    double last; /* when progress was shown, in seconds */
+} sink;
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void put(const char *text, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(STDERR_FILENO, text, size);
+        if (n <= 0) return; /* nobody listens: training goes on */
+        text += n;
+        size -= (size_t)n;
+    }
+}
+
+void sink_clear(void)
+{
+    if (!sink.drawn) return;
+    put("\r\033[K", 4);
+    sink.drawn = false;
+}
+
+static void show_log(void *context, enum log_level level, const char *line)
+{
+    char text[2200];
+    const char *mark = level != LOG_WARNING ? "" : sink.colours ? "\033[33mwarning:\033[0m " : "warning: ";
+    (void)context;
+    if (level == LOG_DEBUG) return;
+    int n = snprintf(text, sizeof text, "%s%s%s\n", sink.drawn ? "\r\033[K" : "", mark, line);
+    sink.drawn = false;
+    put(text, n < (int)sizeof text ? (size_t)n : sizeof text - 1);
+}
+
+static void format_time(double s, char text[32])
+{
+    long t = s >= 0 && s < 1e9 ? (long)(s + 0.5) : -1;
+    if (t < 0)
+        snprintf(text, 32, "?");
+    else if (t < 3600)
+        snprintf(text, 32, "%ld:%02ld", t / 60, t % 60);
+    else
+        snprintf(text, 32, "%ld:%02ld:%02ld", t / 3600, t / 60 % 60, t % 60);
+}
+
+/* "train: epoch 2/6, step 340/1266, loss 4.31, lr 8.1e-05, 912 tokens/s, ETA 3:21" */
+static void format_line(const struct progress *p, char text[TEXT_SIZE])
+{
+    char eta[32];
+    format_time(p->eta, eta);
+    int n = snprintf(text, TEXT_SIZE, "%s: epoch %lld/%lld, step %lld/%lld", p->phase, (long long)p->epoch, (long long)p->epochs,
+                     (long long)p->step, (long long)p->steps);
+    if (strcmp(p->phase, "train") != 0 || n < 0 || n >= TEXT_SIZE) return;
+    snprintf(text + n, TEXT_SIZE - (size_t)n, ", loss %.4g, lr %.2g, %.0f tokens/s, ETA %s", p->loss, p->learning_rate, p->tokens_per_s,
+             eta);
+}
+
+static size_t columns(void)
+{
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+/* Cut to the terminal's width less one, where a line would wrap and could not be cleared. */
+static void draw(const struct progress *p)
+{
+    char line[TEXT_SIZE], bar[BAR_CELLS + 1], text[TEXT_SIZE + BAR_CELLS + 16];
+    int filled = p->steps > 0 && p->step > 0 ? (int)(p->step >= p->steps ? BAR_CELLS : p->step * BAR_CELLS / p->steps) : 0;
+    size_t width = columns() - 1;
+    for (int i = 0; i < BAR_CELLS; i++) bar[i] = i < filled ? '=' : i == filled ? '>' : ' ';
+    bar[BAR_CELLS] = '\0';
+    format_line(p, line);
+    char all[TEXT_SIZE + BAR_CELLS + 4];
+    snprintf(all, sizeof all, "[%s] %s", bar, line);
+    int n = snprintf(text, sizeof text, "\r%.*s\033[K", (int)(width < sizeof all ? width : sizeof all), all);
+    put(text, (size_t)n);
+    sink.drawn = true;
+}
+
+static void show_progress(void *context, const struct progress *p)
+{
+    (void)context;
+    double now = seconds();
+    if (!p->epoch_end && now - sink.last < (sink.terminal ? REDRAW_S : LINE_S)) return;
+    sink.last = now;
+    if (sink.terminal) {
+        draw(p);
+    } else {
+        char text[TEXT_SIZE + 1];
+        format_line(p, text);
+        size_t n = strlen(text);
+        text[n] = '\n';
+        put(text, n + 1);
+    }
+}
+
+void sink_start(void)
+{
+    const char *terminal = getenv("TERM"), *no_colour = getenv("NO_COLOR");
+    sink.terminal = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
+    sink.colours = sink.terminal && !(no_colour && no_colour[0]);
+    sink.drawn = false;
+    sink.last = seconds() - LINE_S; /* the first report shows at once */
+    log_set_sink(show_log, NULL);
+    progress_set_sink(show_progress, NULL);
+}
