@@ -114,7 +114,9 @@ def check_visibility(project):
             continue
         for other in project.rooms:
             may_see = other == room or other in BELOW[room]
-            headers = [path.name for path in project.files(other, *(['.h'] if may_see else ['.h', '.def']))]
+            # A header in a folder of a room is the room's own: only its neighbours find it.
+            headers = [path.name for path in project.files(other, *(['.h'] if may_see else ['.h', '.def']))
+                       if not may_see or path.parent.name == other]
             problems = []
             for (command, directory), header in itertools.product(commands, headers):
                 if may_see:
