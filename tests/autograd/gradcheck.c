@@ -237,9 +237,12 @@ static void judge(gradcheck_report *report, gradcheck_report found, bool silent)
         found.error = 0;
         found.ok = total <= SILENCE;
         found.why = "an input that is called silent has a gradient";
-    } else if (!(total > SIGNAL)) {
+    } else if (!isfinite(total)) {
         found.ok = false;
-        found.why = total <= SIGNAL ? "no signal" : "not a number";
+        found.why = "not finite";
+    } else if (total <= SIGNAL) {
+        found.ok = false;
+        found.why = "no signal";
     } else {
         found.ok = found.error <= TOLERANCE;
         found.why = found.times == 1 ? "wrong gradient" : "a second contribution does not add";
