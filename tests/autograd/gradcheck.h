@@ -26,7 +26,7 @@ typedef enum gradcheck_kind {
 typedef struct gradcheck_input {
     gradcheck_kind kind;
     int rank, dim[AG_MAX_RANK];
-    double low, high; /* values are uniform between; 0, 0: -1, 1 */
+    double low, high; /* values are uniform between; both 0: -1 and 1 */
     bool silent;      /* f does not depend on it, or its derivative is 0 everywhere */
 } gradcheck_input;
 
@@ -42,6 +42,11 @@ struct gradcheck_case {
     const int32_t *start, *k_start, *index;
     double rate;
 };
+
+/* A row's inputs: IN({OF(LEAF, 5, 3), WITHIN(-2, 2)}, {OF(DENSE, 7)}) */
+#define IN(...)          .in = {__VA_ARGS__}
+#define OF(how, ...)     .kind = how, .rank = sizeof((int[]){__VA_ARGS__}) / sizeof(int), .dim = {__VA_ARGS__}
+#define WITHIN(from, to) .low = from, .high = to
 
 /* One pass forward and `times` contributions backward. All memory is this object's. */
 typedef struct gradcheck_pass {

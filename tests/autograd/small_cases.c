@@ -56,37 +56,25 @@ BUILD(unit)
     return small_unit(g, x[0], 1e-5);
 }
 
-#define V(n)                                                                                                                               \
-    LEAF, 1,                                                                                                                               \
-    {                                                                                                                                      \
-        n                                                                                                                                  \
-    }
-#define M(r, c)                                                                                                                            \
-    LEAF, 2,                                                                                                                               \
-    {                                                                                                                                      \
-        r, c                                                                                                                               \
-    }
-#define IN(...) .in = {__VA_ARGS__}
-
 /* clang-format off */
 static const gradcheck_case rows[] = {
-    {.name = "small_matmul", .op = "small_matmul", .build = matmul, IN({M(3, 5)}, {M(5, 2)})},
-    {.name = "small_matmul of itself", .op = "small_matmul", .build = matmul_square, IN({M(3, 3)})},
-    {.name = "small_matmul_nt", .op = "small_matmul_nt", .build = matmul_nt, IN({LEAF, 3, {2, 3, 5}}, {M(7, 5)})},
-    {.name = "small_plus", .op = "small_plus", .build = plus, IN({M(3, 5)}, {M(3, 5)})},
-    {.name = "small_times", .op = "small_times", .build = times, IN({M(3, 5)}, {M(3, 5)})},
-    {.name = "small_times of itself", .op = "small_times", .build = times_itself, IN({M(3, 5)})},
-    {.name = "small_plus_row", .op = "small_plus_row", .build = plus_row, IN({M(3, 5)}, {V(5)})},
-    {.name = "small_times_row", .op = "small_times_row", .build = times_row, IN({M(3, 5)}, {V(5)})},
-    {.name = "small_scale", .op = "small_scale", .build = scale, IN({M(3, 5)})},
-    {.name = "small_map gelu", .op = "small_map", .build = map, .kind = AG_GELU, IN({M(3, 5), -2, 2})},
-    {.name = "small_map quick_gelu", .op = "small_map", .build = map, .kind = AG_QUICK_GELU, IN({M(3, 5), -2, 2})},
-    {.name = "small_map gelu_tanh", .op = "small_map", .build = map, .kind = AG_GELU_TANH, IN({M(3, 5), -2, 2})},
-    {.name = "small_map relu", .op = "small_map", .build = map, .kind = AG_RELU, IN({M(3, 5), -2, 2})},
-    {.name = "small_map log", .op = "small_map", .build = map, .kind = SMALL_LOG, IN({M(3, 5), .2, 2})},
-    {.name = "small_softmax", .op = "small_softmax", .build = softmax, IN({M(3, 5), -2, 2})},
-    {.name = "small_center", .op = "small_center", .build = center, IN({M(3, 5)})},
-    {.name = "small_unit", .op = "small_unit", .build = unit, IN({M(3, 5)})},
+    {.name = "small_matmul", .op = "small_matmul", .build = matmul, IN({OF(LEAF, 3, 5)}, {OF(LEAF, 5, 2)})},
+    {.name = "small_matmul of itself", .op = "small_matmul", .build = matmul_square, IN({OF(LEAF, 3, 3)})},
+    {.name = "small_matmul_nt", .op = "small_matmul_nt", .build = matmul_nt, IN({OF(LEAF, 2, 3, 5)}, {OF(LEAF, 7, 5)})},
+    {.name = "small_plus", .op = "small_plus", .build = plus, IN({OF(LEAF, 3, 5)}, {OF(LEAF, 3, 5)})},
+    {.name = "small_times", .op = "small_times", .build = times, IN({OF(LEAF, 3, 5)}, {OF(LEAF, 3, 5)})},
+    {.name = "small_times of itself", .op = "small_times", .build = times_itself, IN({OF(LEAF, 3, 5)})},
+    {.name = "small_plus_row", .op = "small_plus_row", .build = plus_row, IN({OF(LEAF, 3, 5)}, {OF(LEAF, 5)})},
+    {.name = "small_times_row", .op = "small_times_row", .build = times_row, IN({OF(LEAF, 3, 5)}, {OF(LEAF, 5)})},
+    {.name = "small_scale", .op = "small_scale", .build = scale, IN({OF(LEAF, 3, 5)})},
+    {.name = "small_map gelu", .op = "small_map", .build = map, .kind = AG_GELU, IN({OF(LEAF, 3, 5), WITHIN(-2, 2)})},
+    {.name = "small_map quick_gelu", .op = "small_map", .build = map, .kind = AG_QUICK_GELU, IN({OF(LEAF, 3, 5), WITHIN(-2, 2)})},
+    {.name = "small_map gelu_tanh", .op = "small_map", .build = map, .kind = AG_GELU_TANH, IN({OF(LEAF, 3, 5), WITHIN(-2, 2)})},
+    {.name = "small_map relu", .op = "small_map", .build = map, .kind = AG_RELU, IN({OF(LEAF, 3, 5), WITHIN(-2, 2)})},
+    {.name = "small_map log", .op = "small_map", .build = map, .kind = SMALL_LOG, IN({OF(LEAF, 3, 5), WITHIN(.2, 2)})},
+    {.name = "small_softmax", .op = "small_softmax", .build = softmax, IN({OF(LEAF, 3, 5), WITHIN(-2, 2)})},
+    {.name = "small_center", .op = "small_center", .build = center, IN({OF(LEAF, 3, 5)})},
+    {.name = "small_unit", .op = "small_unit", .build = unit, IN({OF(LEAF, 3, 5)})},
 };
 /* clang-format on */
 

@@ -96,8 +96,7 @@ static ag_tensor *reads_unwritten_memory(ag_graph *g, ag_tensor *const *x, const
 
 static gradcheck_case case_of(gradcheck_build *build)
 {
-    return (gradcheck_case){
-        .name = "mutant", .op = "mutant", .build = build, .in = {{LEAF, 2, {2, 3}}, {LEAF, 2, {2, 3}}, {LEAF, 2, {2, 3}}}};
+    return (gradcheck_case){.name = "mutant", .op = "mutant", .build = build, .in = {{OF(LEAF, 2, 3)}, {OF(LEAF, 2, 3)}, {OF(LEAF, 2, 3)}}};
 }
 
 static void the_right_one_passes(void **state)
