@@ -139,8 +139,10 @@ bool config_set_value(struct nerve_config *c, int key, const char *text, bool qu
     }
     char expected[256];
     config_expected(key, expected, sizeof expected);
-    snprintf(why, why_size, "expected %s, found %s%s%.100s%s", expected, quoted ? "the text " : "", text[0] ? "'" : "nothing", text,
-             text[0] ? "'" : "");
+    if (text[0] == '\0')
+        snprintf(why, why_size, "expected %s, found nothing", expected);
+    else
+        snprintf(why, why_size, "expected %s, found %s'%.100s'", expected, quoted ? "the text " : "", text);
     return false;
 }
 
