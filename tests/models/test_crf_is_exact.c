@@ -290,6 +290,27 @@ static void a_parameter_that_is_forbidden_is_not_read(void **state)
     assert_true(crf_log_z(&p.scores, p.n, p.emissions) == before);
 }
 
+static void a_forbidden_step_of_the_path_gives_its_parameter_no_gradient(void **state)
+{
+    (void)state;
+    struct problem p;
+    make(&ANY, 3, &p);
+    const int32_t tags[N_MAX] = {INSIDE, 0, INSIDE, INSIDE, 0}; /* begins with I, and takes O to I */
+    const int L = L_MAX;
+    ag_real dstart[L_MAX], dtransitions[L_MAX * L_MAX];
+    ag_graph g;
+    ag_graph_init(&g);
+    ag_tensor *emissions = ag_input(&g, 2, (int[]){p.n, L}, p.emissions), *end = ag_input(&g, 1, &L, p.end);
+    ag_tensor *start = ag_leaf(&g, 1, &L, p.start, dstart), *transitions = ag_leaf(&g, 2, (int[]){L, L}, p.transitions, dtransitions);
+    ag_tensor *nll =
+        crf_nll_of(&g, emissions, start, transitions, end, p.forbidden_start, p.forbidden_transition, tags, 1, (int32_t[]){0, p.n});
+    ag_backward(&g, nll, NULL);
+    assert_true(nll->val[0] > 2 * -CRF_FORBIDDEN - 100);
+    for (int k = 0; k < L; k++) assert_int_equal(dstart[k] == 0, p.forbidden_start[k]);
+    for (int k = 0; k < L * L; k++) assert_int_equal(dtransitions[k] == 0, p.forbidden_transition[k]);
+    ag_graph_free(&g);
+}
+
 static void a_forbidden_step_is_taken_only_where_there_is_no_other(void **state)
 {
     (void)state;
@@ -400,6 +421,7 @@ int main(void)
         cmocka_unit_test(among_equal_paths_the_lowest_tags_win),
         cmocka_unit_test(under_constraints_both_readings_of_a_span_are_one),
         cmocka_unit_test(a_parameter_that_is_forbidden_is_not_read),
+        cmocka_unit_test(a_forbidden_step_of_the_path_gives_its_parameter_no_gradient),
         cmocka_unit_test(a_forbidden_step_is_taken_only_where_there_is_no_other),
         cmocka_unit_test(a_sentence_of_ten_thousand_words_keeps_its_digits),
     };

@@ -188,47 +188,71 @@ static void a_batch_without_a_piece_is_legal(void **state)
     model_free(m);
 }
 
-/* ---- dropout's places: nn_dropout_at is wrapped by the linker, and counts ---- */
+/* ---- dropout's places: the linker wraps the ops that drop, which note where they were ---- */
 
-enum { MOST_SITES = 32 };
-static struct {
+struct place {
+    const char *op;
     uint32_t site;
     double rate;
-} seen[MOST_SITES];
+};
+enum { MOST_PLACES = 32 };
+static struct place seen[MOST_PLACES];
 static int n_seen;
-ag_dropout __real_nn_dropout_at(const nn_dropout *drop, double rate, uint32_t site);
-ag_dropout __wrap_nn_dropout_at(const nn_dropout *drop, double rate, uint32_t site);
-ag_dropout __wrap_nn_dropout_at(const nn_dropout *drop, double rate, uint32_t site)
+
+static void note(const char *op, const ag_dropout *drop)
 {
-    if (n_seen < MOST_SITES) {
-        seen[n_seen].site = site;
-        seen[n_seen++].rate = rate;
+    if (drop->rate > 0 && n_seen < MOST_PLACES) seen[n_seen++] = (struct place){op, drop->site, drop->rate};
+}
+
+#define WRAPPED(op, parameters, ...)                                                                                                       \
+    ag_tensor *__real_ag_##op parameters;                                                                                                  \
+    ag_tensor *__wrap_ag_##op parameters;                                                                                                  \
+    ag_tensor *__wrap_ag_##op parameters                                                                                                   \
+    {                                                                                                                                      \
+        note(#op, &drop);                                                                                                                  \
+        return __real_ag_##op(__VA_ARGS__);                                                                                                \
     }
-    return __real_nn_dropout_at(drop, rate, site);
+WRAPPED(dropout_of, (ag_graph * g, ag_tensor *x, ag_dropout drop), g, x, drop)
+WRAPPED(add, (ag_graph * g, ag_tensor *x, ag_tensor *h, ag_dropout drop), g, x, h, drop)
+WRAPPED(add_layernorm, (ag_graph * g, ag_tensor *x, ag_tensor *h, ag_dropout drop, ag_tensor *gain, ag_tensor *bias, double eps), g, x, h,
+        drop, gain, bias, eps)
+WRAPPED(attention,
+        (ag_graph * g, ag_tensor *q, ag_tensor *k, ag_tensor *v, int heads, int n, const int32_t *q_start, const int32_t *k_start,
+         ag_dropout drop),
+        g, q, k, v, heads, n, q_start, k_start, drop)
+
+static void assert_places(enum encoder_order order, int n, const struct place *expected)
+{
+    struct model *m = model_new(2, -1, 0);
+    m->bert.encoder.shape.order = order;
+    m->bert.config.encoder.dropout_hidden = m->bert.encoder.shape.dropout_hidden = 0.25;
+    m->bert.config.encoder.dropout_attention = m->bert.encoder.shape.dropout_attention = 0.5;
+    int32_t start[B + 1];
+    n_seen = 0;
+    forward(m, 0, B, start, true, 0);
+    assert_int_equal(n_seen, n);
+    for (int i = 0; i < n; i++) {
+        assert_string_equal(seen[i].op, expected[i].op);
+        assert_int_equal(seen[i].site, expected[i].site);
+        assert_true(seen[i].rate == expected[i].rate);
+    }
+    model_free(m);
 }
 
 /* A mask is a function of its site, so the numbers are part of what makes a resumed run equal an uninterrupted one. */
 static void each_place_of_dropout_keeps_its_number(void **state)
 {
     (void)state;
-    static const struct {
-        uint32_t site;
-        bool attention;
-    } EXPECTED[] = {{0, false}, {1, true}, {2, false}, {3, false}, {5, true}, {6, false}, {7, false}};
-    enum { N = sizeof EXPECTED / sizeof *EXPECTED };
-    struct model *m = model_new(2, -1, 0);
-    m->bert.config.encoder.dropout_hidden = m->bert.encoder.shape.dropout_hidden = 0.25;
-    m->bert.config.encoder.dropout_attention = m->bert.encoder.shape.dropout_attention = 0.5;
-    int32_t start[B + 1];
-    n_seen = 0;
-    forward(m, 0, B, start, true, 0);
-    assert_int_equal(n_seen, N);
-    for (int i = 0; i < N; i++) {
-        int found = 0;
-        for (int k = 0; k < n_seen; k++) found += seen[k].site == EXPECTED[i].site && seen[k].rate == (EXPECTED[i].attention ? 0.5 : 0.25);
-        if (found != 1) fail_msg("site %u is used %d times", EXPECTED[i].site, found);
-    }
-    model_free(m);
+    static const struct place POST[] = {
+        {"dropout_of", 0, 0.25}, {"attention", 1, 0.5},      {"add_layernorm", 2, 0.25}, {"add_layernorm", 3, 0.25},
+        {"attention", 5, 0.5},   {"add_layernorm", 6, 0.25}, {"add_layernorm", 7, 0.25},
+    };
+    static const struct place PRE[] = {
+        {"dropout_of", 0, 0.25}, {"attention", 1, 0.5}, {"add", 2, 0.25}, {"add", 3, 0.25},
+        {"attention", 5, 0.5},   {"add", 6, 0.25},      {"add", 7, 0.25},
+    };
+    assert_places(ENCODER_POST_NORM, sizeof POST / sizeof *POST, POST);
+    assert_places(ENCODER_PRE_NORM, sizeof PRE / sizeof *PRE, PRE);
 }
 
 /* ---- frozen layers ---- */
