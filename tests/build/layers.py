@@ -54,7 +54,7 @@ class Project:
         return path.relative_to(self.source)
 
     def commands(self, room):
-        """The distinct include flags, with the compiler, by which the files of a room are compiled."""
+        """How the files of a room are compiled, once for each set of include paths among them: compiler and flags, and the directory."""
         found = collections.OrderedDict()
         for entry in json.loads((self.build / 'compile_commands.json').read_text()):
             path = pathlib.Path(os.path.normpath(os.path.join(entry['directory'], entry['file'])))
@@ -63,18 +63,18 @@ class Project:
             words = shlex.split(entry['command'])
             while words[0] in ('ccache', 'sccache'):
                 words.pop(0)
-            flags, rest = [words[0]], iter(words[1:])
+            flags, paths, rest = [words[0]], [], iter(words[1:])
             for word in rest:
                 if word.startswith('-D') or word.startswith('-std='):
                     flags.append(word)
                 elif re.match(r'-(I|isystem|iquote|idirafter)', word):
                     # The folder of a target's own objects is the target's, not the room's.
                     if not word.endswith('.p'):
-                        flags.append(word)
+                        paths.append(word)
                     if word in ('-I', '-isystem', '-iquote', '-idirafter'):
-                        flags.append(next(rest))
-            found[tuple(flags)] = entry['directory']
-        return list(found.items())
+                        paths.append(next(rest))
+            found.setdefault(tuple(paths), ([*flags, *paths], entry['directory']))
+        return list(found.values())
 
 
 def check_includes(project):
