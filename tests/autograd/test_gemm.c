@@ -1,0 +1,238 @@
+/* Products over tiles are the product: for every shape, transposed or not, added or assigned, and in the same bytes for any number of
+ * threads. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "blas.h"
+#include "rng.h"
+
+#ifdef AG_DOUBLE
+#define UNIT 0x1p-53
+#else
+#define UNIT 0x1p-24
+#endif
+
+typedef struct shape {
+    int M, N, K;
+} shape;
+
+/* Nothing, one, primes, around the steps of the tiles, one tile and many, long and thin. */
+static const shape SHAPES[] = {{0, 5, 3},      {5, 0, 3},      {5, 3, 0},      {1, 1, 1},      {7, 13, 5},
+                               {17, 16, 15},   {31, 33, 64},   {97, 101, 103}, {257, 129, 65}, {24, 384, 96},
+                               {320, 384, 48}, {2, 1031, 300}, {1031, 3, 300}, {263, 521, 31}};
+enum { N_SHAPES = sizeof SHAPES / sizeof *SHAPES };
+
+/* A product with its operands, and room around C that must stay as it is. */
+typedef struct product {
+    bool ta, tb;
+    shape s;
+    ag_real *A, *B, *C, *before;
+    size_t size;
+} product;
+
+enum { MARGIN = 8 };
+
+static ag_real *numbers(size_t n, uint32_t sub)
+{
+    ag_real *x = malloc((n + 1) * sizeof *x);
+    assert_non_null(x);
+    struct rng r = rng_stream(2, RNG_TEST, sub);
+    for (size_t i = 0; i < n; i++) x[i] = (ag_real)rng_normal(&r);
+    return x;
+}
+
+static product product_make(bool ta, bool tb, shape s)
+{
+    product p = {.ta = ta, .tb = tb, .s = s, .size = (size_t)s.M * (size_t)s.N};
+    p.A = numbers((size_t)s.M * (size_t)s.K, 1);
+    p.B = numbers((size_t)s.K * (size_t)s.N, 2);
+    p.before = numbers(p.size + 2 * MARGIN, 3);
+    p.C = numbers(p.size + 2 * MARGIN, 3);
+    return p;
+}
+
+static void product_free(product *p)
+{
+    free(p->A);
+    free(p->B);
+    free(p->C);
+    free(p->before);
+}
+
+static void product_run(product *p, ag_real beta, ag_tile_finish finish, void *context)
+{
+    ag_gemm(p->ta, p->tb, p->s.M, p->s.N, p->s.K, p->A, p->B, beta, p->C + MARGIN, finish, context);
+}
+
+static void assert_product(const product *p, double alpha, double beta)
+{
+    const int M = p->s.M, N = p->s.N, K = p->s.K;
+    assert_memory_equal(p->C, p->before, MARGIN * sizeof *p->C);
+    assert_memory_equal(p->C + MARGIN + p->size, p->before + MARGIN + p->size, MARGIN * sizeof *p->C);
+    for (int r = 0; r < M; r++) {
+        for (int c = 0; c < N; c++) {
+            const size_t at = (size_t)r * (size_t)N + (size_t)c + MARGIN;
+            double sum = 0, size = fabs((double)p->before[at]);
+            for (int k = 0; k < K; k++) {
+                const double a = p->ta ? p->A[k * M + r] : p->A[r * K + k], b = p->tb ? p->B[c * K + k] : p->B[k * N + c];
+                sum += a * b;
+                size += fabs(a * b);
+            }
+            const double want = alpha * sum + (beta == 0 ? 0 : beta * (double)p->before[at]), error = fabs((double)p->C[at] - want);
+            if (!(error <= (K + 2) * UNIT * size)) fail_msg("%d x %d x %d, element (%d, %d): off by %.3g", M, N, K, r, c, error);
+        }
+    }
+}
+
+static void every_shape_and_transposition_is_right(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_SHAPES; i++) {
+        for (int form = 0; form < 4; form++) {
+            for (int beta = 0; beta < 2; beta++) {
+                product p = product_make(form & 1, form & 2, SHAPES[i]);
+                product_run(&p, (ag_real)beta, NULL, NULL);
+                assert_product(&p, 1, beta);
+                product_free(&p);
+            }
+        }
+    }
+}
+
+static void beta_0_does_not_read_c(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_SHAPES; i++) {
+        for (int form = 0; form < 4; form++) {
+            product p = product_make(form & 1, form & 2, SHAPES[i]);
+            for (size_t k = 0; k < p.size; k++) p.C[MARGIN + k] = (ag_real)NAN;
+            product_run(&p, 0, NULL, NULL);
+            assert_product(&p, 1, 0);
+            product_free(&p);
+        }
+    }
+}
+
+static void a_nan_reaches_its_row_and_no_other(void **state)
+{
+    (void)state;
+    product p = product_make(false, true, (shape){97, 101, 103});
+    p.A[5 * 103 + 7] = (ag_real)NAN;
+    product_run(&p, 0, NULL, NULL);
+    for (size_t i = 0; i < p.size; i++) assert_int_equal(isnan(p.C[MARGIN + i]) != 0, i / 101 == 5);
+    product_free(&p);
+}
+
+static void bytes_do_not_depend_on_the_number_of_threads(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    static product first[N_SHAPES][4];
+    for (int threads = 1; threads <= 4; threads++) {
+        assert_int_equal(ag_start(threads, &e), 0);
+        for (size_t i = 0; i < N_SHAPES; i++) {
+            for (int form = 0; form < 4; form++) {
+                product p = product_make(form & 1, form & 2, SHAPES[i]);
+                product_run(&p, 1, NULL, NULL);
+                if (threads == 1) {
+                    first[i][form] = p;
+                    continue;
+                }
+                assert_memory_equal(first[i][form].C, p.C, (p.size + 2 * MARGIN) * sizeof *p.C);
+                product_free(&p);
+                if (threads == 4) product_free(&first[i][form]);
+            }
+        }
+    }
+    assert_int_equal(ag_start(2, &e), 0);
+}
+
+/* Counts the visits of every element, and tells whether its value is there. */
+typedef struct visits {
+    const product *p;
+    unsigned char *count;
+} visits;
+
+static void visit(void *context, int r0, int r1, int c0, int c1)
+{
+    visits *v = context;
+    for (int r = r0; r < r1; r++) {
+        for (int c = c0; c < c1; c++) {
+            const size_t at = (size_t)r * (size_t)v->p->s.N + (size_t)c;
+            v->count[at] = (unsigned char)(v->count[at] + (isfinite(v->p->C[MARGIN + at]) ? 1 : 100));
+        }
+    }
+}
+
+static void finish_sees_every_element_once_and_complete(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_SHAPES; i++) {
+        product p = product_make(false, true, SHAPES[i]);
+        for (size_t k = 0; k < p.size; k++) p.C[MARGIN + k] = (ag_real)NAN;
+        visits v = {&p, calloc(p.size + 1, 1)};
+        assert_non_null(v.count);
+        product_run(&p, 0, visit, &v);
+        for (size_t k = 0; k < p.size; k++) assert_int_equal(v.count[k], 1);
+        free(v.count);
+        product_free(&p);
+    }
+}
+
+static void one_small_product_takes_a_factor_and_leading_dimensions(void **state)
+{
+    (void)state;
+    /* Blocks of wider matrices: A [3,4] in rows of 6, B [5,4] in rows of 7, C [3,5] in rows of 8. */
+    ag_real *A = numbers(3 * 6, 4), *B = numbers(5 * 7, 5), *C = numbers(3 * 8, 6), *before = numbers(3 * 8, 6);
+    ag_gemm_one(false, true, 3, 5, 4, (ag_real)0.25, A, 6, B, 7, 1, C, 8);
+    for (int r = 0; r < 3; r++) {
+        for (int c = 0; c < 8; c++) {
+            double want = before[r * 8 + c];
+            for (int k = 0; k < 4 && c < 5; k++) want += 0.25 * (double)A[r * 6 + k] * (double)B[c * 7 + k];
+            assert_true(fabs((double)C[r * 8 + c] - want) <= 16 * UNIT);
+        }
+    }
+    ag_gemm_one(false, true, 3, 5, 0, 1, A, 6, B, 7, 0, C, 8);
+    for (int i = 0; i < 24; i++) assert_true(C[i] == (i % 8 < 5 ? 0 : before[i]));
+    free(A);
+    free(B);
+    free(C);
+    free(before);
+}
+
+static void start_describes_the_machine(void **state)
+{
+    (void)state;
+    const ag_machine machine = ag_describe();
+    assert_int_equal(machine.threads, 2);
+    assert_non_null(strstr(machine.blas, "OpenBLAS"));
+    assert_true(strlen(machine.core_type) > 0);
+    assert_true(strcmp(machine.kernels, "none") != 0);
+}
+
+int main(void)
+{
+    struct err e = {0};
+    if (ag_start(2, &e)) {
+        fprintf(stderr, "%s\n", e.text);
+        return 1;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_shape_and_transposition_is_right),
+        cmocka_unit_test(beta_0_does_not_read_c),
+        cmocka_unit_test(a_nan_reaches_its_row_and_no_other),
+        cmocka_unit_test(bytes_do_not_depend_on_the_number_of_threads),
+        cmocka_unit_test(finish_sees_every_element_once_and_complete),
+        cmocka_unit_test(one_small_product_takes_a_factor_and_leading_dimensions),
+        cmocka_unit_test(start_describes_the_machine),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
