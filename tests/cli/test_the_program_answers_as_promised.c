@@ -21,6 +21,7 @@ static char folder[PATH_MAX];
 
 static void assert_holds(const char *text, const char *part)
 {
+    assert_non_null(part);
     if (!strstr(text, part)) fail_msg("expected a text with\n  %s\nfound\n  %s", part, text);
 }
 
@@ -252,7 +253,7 @@ static void every_pair_of_the_reference_is_scored(void **state)
     (void)state;
     char *text;
     size_t size;
-    struct json *expected;
+    struct json *expected = NULL;
     struct err e = {0};
     int n_pairs = 0;
     if (file_read(reference_path("metrics/expected.json"), 1 << 24, &text, &size, &e) ||

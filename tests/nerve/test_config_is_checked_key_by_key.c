@@ -16,6 +16,7 @@
 
 static void assert_holds(const char *text, const char *part)
 {
+    assert_non_null(part);
     if (!strstr(text, part)) fail_msg("expected a message with\n  %s\nfound\n  %s", part, text);
 }
 

@@ -73,7 +73,7 @@ static struct json *read_expected(void)
 {
     char *text;
     size_t size;
-    struct json *v;
+    struct json *v = NULL;
     struct err e = {0};
     if (file_read(reference_path("metrics/expected.json"), 1 << 24, &text, &size, &e) || json_parse(text, size, "expected.json", &v, &e))
         fail_msg("%s", e.text);
@@ -386,7 +386,7 @@ static void the_table_shows_both_readings(void **state)
     struct score s;
     struct tag_set types;
     struct err e = {0};
-    char *table;
+    char *table = NULL;
     begin(&s, &types);
     const int gold[] = {I_A, O, B_B}, predicted[] = {I_A, O, B_A};
     assert_int_equal(score_add(&s, 3, gold, 3, predicted, &e) || score_table(&s, &table, &e), 0);
