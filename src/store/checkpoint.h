@@ -1,9 +1,10 @@
 /* checkpoint.h - a checkpoint is an HDF5 file behind a 512-byte user block that holds magic, container version, length and the XXH3 digest
- * of the rest. The only room that knows HDF5.
+ * of the rest.
  *
- * Length and digest are checked before libhdf5 sees the file. Arrays are contiguous little-endian datasets aligned to 64 bytes; texts and
- * numbers are attributes of the root group's group /meta or scalar datasets there. The same content gives the same bytes. Written through
- * file_write_atomic.
+ * Length and digest are checked before libhdf5 sees the file. Arrays are contiguous little-endian datasets aligned to 64 bytes. Texts and
+ * numbers are scalar datasets in the group /meta: a text a string of fixed length, a number F64, an integer I64. The same content gives the
+ * same bytes, in whatever order it was added. Written through file_write_atomic. libhdf5 is not thread-safe: one call of checkpoint_write
+ * or checkpoint_open at a time.
  */
 #ifndef STORE_CHECKPOINT_H
 #define STORE_CHECKPOINT_H
@@ -14,28 +15,30 @@
 #include <stdint.h>
 
 /* ---- writing: collect, then write. Array data is borrowed until checkpoint_write; names are paths like
- * "/parameters/bert.embeddings.LayerNorm.weight"; groups are made as needed. ---- */
+ * "/parameters/bert.embeddings.LayerNorm.weight"; groups are made as needed. Nothing that is added is refused at once: checkpoint_write
+ * returns ERR_INTERNAL where memory ran out, a name came twice or is no path, or a type or rank is none of those below. ---- */
 struct checkpoint_writer;
 struct checkpoint_writer *checkpoint_new(void);
+/* F32, F64, I32, I64, U8; rank 0 is one element */
 void checkpoint_add_array(struct checkpoint_writer *w, const char *path, enum array_type type, int rank, const size_t *dim,
-                          const void *data);                                               /* F32, F64, I32, I64, U8 */
+                          const void *data);
 void checkpoint_add_text(struct checkpoint_writer *w, const char *name, const char *text); /* any length, UTF-8 */
 void checkpoint_add_integer(struct checkpoint_writer *w, const char *name, int64_t value);
 void checkpoint_add_number(struct checkpoint_writer *w, const char *name, double value);
 int checkpoint_write(const struct checkpoint_writer *w, const char *path, struct hash *digest, struct err *e); /* digest may be NULL */
-void checkpoint_discard(struct checkpoint_writer *w);
+void checkpoint_discard(struct checkpoint_writer *w);                                                          /* NULL is fine */
 
 /* ---- reading ---- */
 struct checkpoint;
-/* ERR_NOINPUT: not there. ERR_DATA: not a checkpoint, cut short, damaged (digest), of an unknown container version. */
+/* ERR_NOINPUT: not there. ERR_DATA: not a checkpoint, cut short, damaged (digest), of an unknown container version, or with a dataset of
+ * another kind than those above. */
 int checkpoint_open(const char *path, struct checkpoint **out, struct err *e);
 void checkpoint_close(struct checkpoint *c); /* NULL is fine */
 struct hash checkpoint_digest(const struct checkpoint *c);
-/* Values of a dataset in the mapped file, valid until checkpoint_close. ERR_DATA where it is absent, of another type or shape, or not
- * contiguous. */
+/* Values of a dataset in the mapped file, valid until checkpoint_close. ERR_DATA where it is absent or of another type or shape. */
 int checkpoint_array(const struct checkpoint *c, const char *path, enum array_type type, int rank, const size_t *dim, const void **data,
                      struct err *e);
-/* Every array below a group, e.g. "/parameters": in name order; for a description. */
+/* Every array below a group, e.g. "/parameters", with its whole path as the name: in the order of names, until a visit is not 0. */
 typedef int (*checkpoint_visit)(void *context, const struct array *a, struct err *e);
 int checkpoint_each(const struct checkpoint *c, const char *group, checkpoint_visit visit, void *context, struct err *e);
 int checkpoint_text(const struct checkpoint *c, const char *name, char **text, struct err *e); /* fresh memory: free it */

@@ -1,0 +1,37 @@
+/* skeleton.h - the HDF5 side of a checkpoint: which arrays the file has and where in it their values lie. The only room that knows HDF5.
+ *
+ * The values themselves never go through libhdf5: they are written and mapped at the places that it names. So it meets no disk when a file
+ * is written, where it reports a full one late or not at all and cannot close the file then; and no file when one is read, but the bytes
+ * whose digest was checked.
+ */
+#ifndef STORE_SKELETON_H
+#define STORE_SKELETON_H
+
+#include "array.h"
+#include "err.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SKELETON_ALIGNMENT = 64 };
+
+struct entry {
+    struct array array; /* its name is the path in the file; a text is U8 [bytes] */
+    bool is_text;
+    void *owned;   /* the values, where they belong to the entry and not to the caller or the file; else NULL */
+    size_t offset; /* in the file, of the values: a multiple of SKELETON_ALIGNMENT */
+};
+
+/* Whether a checkpoint stores arrays of this type. */
+bool skeleton_knows(enum array_type type);
+
+/* entry [n], sorted by path. Makes the HDF5 file in an unnamed file in memory, with user_block bytes in front and holes for the values, and
+ * sets the offset of each entry. Close *fd. */
+int skeleton_make(struct entry *entry, size_t n, size_t user_block, int *fd, size_t *size, struct err *e);
+
+/* Calls visit for every dataset of the file; its name and the entry are good during the call only, the data points into the file. ERR_DATA
+ * where one is of another kind than skeleton_make makes. path is for the messages. */
+typedef int (*skeleton_visit)(void *context, const struct entry *entry, struct err *e);
+int skeleton_read(const unsigned char *data, size_t size, const char *path, skeleton_visit visit, void *context, struct err *e);
+
+#endif
