@@ -324,7 +324,7 @@ struct hash checkpoint_digest(const struct checkpoint *c)
 static int find(const struct checkpoint *c, const char *path, const struct entry **entry, struct err *e)
 {
     const struct entry key = {.array.name = path};
-    *entry = bsearch(&key, c->table.entry, c->table.count, sizeof key, compare_paths);
+    *entry = c->table.count ? bsearch(&key, c->table.entry, c->table.count, sizeof key, compare_paths) : NULL;
     return *entry ? 0 : err_set(e, ERR_DATA, "%s: the checkpoint has no \"%.200s\"", c->path, path);
 }
 
