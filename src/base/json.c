@@ -233,7 +233,7 @@ void json_append_string(struct json *array, const char *s)
 
 char *json_dump(const struct json *v, int indent)
 {
-    char *text = json_dumps(in(v), JSON_ENCODE_ANY | JSON_INDENT((size_t)indent) | JSON_REAL_PRECISION(17));
+    char *text = json_dumps(in(v), JSON_ENCODE_ANY | (indent > 0 ? JSON_INDENT((size_t)indent) : JSON_COMPACT) | JSON_REAL_PRECISION(17));
     if (!text) abort();
     return text;
 }

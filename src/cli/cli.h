@@ -16,8 +16,10 @@ struct command {
     int (*run)(int argc, char **argv); /* argv[0] is "nerve NAME" */
 };
 int command_config(int argc, char **argv);
+int command_evaluate(int argc, char **argv);
 int command_info(int argc, char **argv);
 int command_score(int argc, char **argv);
+int command_train(int argc, char **argv);
 
 /* Prints the message and gives its exit status. */
 int cli_fail(const struct err *e);

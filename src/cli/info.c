@@ -1,32 +1,42 @@
-/* info.c - `nerve info [--json]`: what this program is and what it runs on. */
+/* info.c - `nerve info [RUN|CHECKPOINT] [--json]`: what this program is and what it runs on, or what a checkpoint holds. */
 #include "cli.h"
 #include "json.h"
+#include "loaded_model.h"
 #include "machine.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 struct arguments {
+    const char *checkpoint;
     bool json;
 };
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     struct arguments *a = state->input;
-    (void)text;
-    if (key != 'j') return ARGP_ERR_UNKNOWN;
-    a->json = true;
-    return 0;
+    switch (key) {
+    case 'j':
+        a->json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->checkpoint) argp_error(state, "more than one file: '%s' and '%s'", a->checkpoint, text);
+        a->checkpoint = text;
+        return 0;
+    }
+    return ARGP_ERR_UNKNOWN;
 }
 
 static int print_member(void *context, const char *key, const struct json *value, struct err *e)
 {
-    int64_t x;
     (void)context;
     (void)e;
-    if (json_read_integer(value, &x))
-        printf("%-12s %lld\n", key, (long long)x);
-    else
-        printf("%-12s %s\n", key, json_text(value));
+    if (json_text(value)) {
+        printf("%-13s %s\n", key, json_text(value));
+    } else {
+        char *text = json_dump(value, 0);
+        printf("%-13s %s\n", key, text);
+        free(text);
+    }
     return 0;
 }
 
@@ -39,16 +49,21 @@ int command_info(int argc, char **argv)
     static const struct argp argp = {
         .options = options,
         .parser = parse,
-        .doc = "Print what this program is and what it runs on: versions, the kernels that were chosen for this processor, BLAS, threads."
-               "\vExamples:\n"
-               "  nerve info\n"
-               "  OPENBLAS_CORETYPE=Haswell nerve info --json",
+        .args_doc = "[RUN|CHECKPOINT]",
+        .doc =
+            "Print what this program is and what it runs on: versions, the kernels that were chosen for this processor, BLAS, threads. Or what a "
+            "checkpoint holds: its digest, which is checked, step, number of parameters, encoder, types and config."
+            "\vExamples:\n"
+            "  nerve info\n"
+            "  OPENBLAS_CORETYPE=Haswell nerve info --json\n"
+            "  nerve info runs/synth/checkpoints/last.h5",
     };
     struct arguments a = {0};
     struct err e = {0};
     argp_parse(&argp, argc, argv, 0, NULL, &a);
-    if (machine_start(0, &e)) return cli_fail(&e);
-    struct json *v = machine_json();
+    struct json *v = NULL;
+    if (a.checkpoint ? checkpoint_describe(a.checkpoint, &v, &e) : machine_start(0, &e)) return cli_fail(&e);
+    if (!a.checkpoint) v = machine_json();
     if (a.json) {
         cli_print_json(v);
     } else {

@@ -174,7 +174,7 @@ static void members_are_written_in_the_order_of_insertion(void **state)
     json_set(v, "list", a);
     char *text = json_dump(v, 0);
     assert_string_equal(
-        text, "{\"z\": -9223372036854775808, \"a\": 0.25, \"m\": true, \"b\": \"quote \\\" and \\n\", \"list\": [1, -2.5, \"x\", {}]}");
+        text, "{\"z\":-9223372036854775808,\"a\":0.25,\"m\":true,\"b\":\"quote \\\" and \\n\",\"list\":[1,-2.5,\"x\",{}]}");
     free(text);
     text = json_dump(json_get(v, "list"), 2);
     assert_string_equal(text, "[\n  1,\n  -2.5,\n  \"x\",\n  {}\n]");
@@ -207,7 +207,7 @@ static void a_number_that_is_not_finite_becomes_null(void **state)
     json_set_number(v, "nan", NAN);
     json_set_number(v, "infinity", -INFINITY);
     char *text = json_dump(v, 0);
-    assert_string_equal(text, "{\"nan\": null, \"infinity\": null}");
+    assert_string_equal(text, "{\"nan\":null,\"infinity\":null}");
     free(text);
     json_free(v);
 }

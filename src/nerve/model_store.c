@@ -1,0 +1,279 @@
+#include "model_store.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATH_BYTES = 640 };
+
+static void array_path(char path[PATH_BYTES], const char *group, const ag_param *p)
+{
+    snprintf(path, PATH_BYTES, "%s/%s", group, p->name);
+}
+
+static void dimensions(const ag_param *p, size_t dim[AG_MAX_RANK])
+{
+    for (int i = 0; i < p->rank; i++) dim[i] = (size_t)p->dim[i];
+}
+
+/* ---- writing ---- */
+
+static int add_parameters(const struct trainer *t, struct checkpoint_writer *w, bool with_optimizer, struct err *e)
+{
+    char path[PATH_BYTES];
+    size_t dim[AG_MAX_RANK];
+    for (size_t k = 0; k < t->model.params.n; k++) {
+        const ag_param *p = t->model.params.at[k];
+        for (size_t i = 0; i < p->size; i++)
+            if (!isfinite(p->val[i])) return err_set(e, ERR_CHECK, "parameter '%s' is not finite at element %zu: not saved", p->name, i);
+        dimensions(p, dim);
+        array_path(path, "/parameters", p);
+        checkpoint_add_array(w, path, ARRAY_F32, p->rank, dim, p->val);
+        if (!with_optimizer || p->role == AG_FROZEN) continue;
+        array_path(path, "/optimizer/m", p);
+        checkpoint_add_array(w, path, ARRAY_F32, p->rank, dim, p->m);
+        array_path(path, "/optimizer/v", p);
+        checkpoint_add_array(w, path, ARRAY_F32, p->rank, dim, p->v);
+    }
+    return 0;
+}
+
+static int add_shape(const struct model_shape *s, struct checkpoint_writer *w, struct err *e)
+{
+    size_t size = 1;
+    for (int k = 0; k < s->types.n_types; k++) size += strlen(s->types.types[k]) + 1;
+    char *types = calloc(size, 1);
+    if (!types) return err_set(e, ERR_INTERNAL, "out of memory for the names of types");
+    for (int k = 0; k < s->types.n_types; k++) {
+        strcat(types, s->types.types[k]);
+        strcat(types, "\n");
+    }
+    struct json *json = bert_config_to_json(&s->encoder);
+    char *encoder = json_dump(json, 2);
+    json_free(json);
+    checkpoint_add_text(w, "types", types);
+    checkpoint_add_text(w, "encoder", encoder);
+    checkpoint_add_text(w, "vocabulary", s->vocabulary);
+    checkpoint_add_integer(w, "lower_case", s->lower_case);
+    checkpoint_add_integer(w, "max_length", s->max_length);
+    free(encoder);
+    free(types);
+    return 0;
+}
+
+static void add_state(const struct trainer *t, struct checkpoint_writer *w)
+{
+    const struct trainer_state *s = &t->state;
+    char hex[33];
+    hash_hex(&t->data_digest, hex);
+    checkpoint_add_text(w, "data_digest", hex);
+    hash_hex(&t->encoder_digest, hex);
+    checkpoint_add_text(w, "encoder_digest", hex);
+    checkpoint_add_integer(w, "step", s->step);
+    checkpoint_add_integer(w, "updates", s->updates);
+    checkpoint_add_integer(w, "epochs", s->epochs);
+    checkpoint_add_integer(w, "skipped", s->skipped);
+    checkpoint_add_integer(w, "skipped_in_row", s->skipped_in_row);
+    checkpoint_add_integer(w, "loss_tweets", s->loss_tweets);
+    checkpoint_add_integer(w, "best_epoch", s->best_epoch);
+    checkpoint_add_number(w, "loss_sum", s->loss_sum);
+    checkpoint_add_number(w, "best_f1", s->best_f1);
+}
+
+int trainer_save(const struct trainer *t, const char *path, bool with_optimizer, struct err *e)
+{
+    struct checkpoint_writer *w = checkpoint_new();
+    char *config = config_text(t->config, CONFIG_PAYLOAD);
+    int code = w && config ? 0 : err_set(e, ERR_INTERNAL, "out of memory for a checkpoint");
+    if (!code) code = add_parameters(t, w, with_optimizer, e);
+    if (!code) code = add_shape(&t->model.shape, w, e);
+    if (!code) {
+        add_state(t, w);
+        checkpoint_add_integer(w, "format", MODEL_FORMAT);
+        checkpoint_add_integer(w, "has_optimizer", with_optimizer);
+        checkpoint_add_text(w, "config", config);
+        code = checkpoint_write(w, path, NULL, e);
+    }
+    free(config);
+    checkpoint_discard(w);
+    return code;
+}
+
+/* ---- reading ---- */
+
+static int check_format(const struct checkpoint *c, struct err *e)
+{
+    int64_t format;
+    int code = checkpoint_integer(c, "format", &format, e);
+    if (!code && format != MODEL_FORMAT)
+        code = err_set(e, ERR_DATA, "checkpoint has format %lld, this program reads format %d", (long long)format, MODEL_FORMAT);
+    return code;
+}
+
+int checkpoint_config(const struct checkpoint *c, const char *path, struct nerve_config *config, struct err *e)
+{
+    char *text = NULL;
+    int code = check_format(c, e);
+    if (!code) code = checkpoint_text(c, "config", &text, e);
+    if (!code) {
+        config_default(config);
+        code = config_read_text(text, strlen(text), path, config, e);
+    }
+    free(text);
+    return code;
+}
+
+static int read_types(const struct checkpoint *c, struct tag_set *types, struct err *e)
+{
+    char *text = NULL, *rest = NULL;
+    int code = checkpoint_text(c, "types", &text, e);
+    if (code) return code;
+    for (char *line = strtok_r(text, "\n", &rest); line && !code; line = strtok_r(NULL, "\n", &rest)) code = tag_set_add(types, line, e);
+    free(text);
+    return code;
+}
+
+static int read_encoder(const struct checkpoint *c, const char *path, struct bert_config *out, struct err *e)
+{
+    char *text = NULL;
+    struct json *json = NULL;
+    int code = checkpoint_text(c, "encoder", &text, e);
+    if (!code) code = json_parse(text, strlen(text), path, &json, e);
+    if (!code) code = bert_config_from_json(json, path, out, e);
+    json_free(json);
+    free(text);
+    return code;
+}
+
+static int read_shape(const struct checkpoint *c, const char *path, struct model_shape *s, struct err *e)
+{
+    struct nerve_config config;
+    int64_t lower_case, max_length;
+    int code = checkpoint_config(c, path, &config, e);
+    if (code) return code;
+    s->crf = config.model.crf;
+    s->bio_constraints = config.model.crf && config.model.bio_constraints;
+    s->dropout = config.model.dropout;
+    if ((code = read_types(c, &s->types, e)) || (code = read_encoder(c, path, &s->encoder, e)) ||
+        (code = checkpoint_text(c, "vocabulary", &s->vocabulary, e)) || (code = checkpoint_integer(c, "lower_case", &lower_case, e)) ||
+        (code = checkpoint_integer(c, "max_length", &max_length, e)))
+        return code;
+    if (max_length < 3 || max_length > s->encoder.max_positions)
+        return err_set(e, ERR_DATA, "max_length %lld does not fit the encoder", (long long)max_length);
+    s->vocabulary_size = strlen(s->vocabulary);
+    s->lower_case = lower_case != 0;
+    s->max_length = (int)max_length;
+    return 0;
+}
+
+static int find_values(const struct checkpoint *c, const char *group, const ag_param *p, const float **values, struct err *e)
+{
+    char path[PATH_BYTES];
+    size_t dim[AG_MAX_RANK];
+    const void *data;
+    array_path(path, group, p);
+    dimensions(p, dim);
+    int code = checkpoint_array(c, path, ARRAY_F32, p->rank, dim, &data, e);
+    if (!code) *values = data;
+    return code;
+}
+
+int model_open(const struct checkpoint *c, const char *path, struct model *m, struct err *e)
+{
+    struct model_shape shape = {0};
+    int code = read_shape(c, path, &shape, e);
+    if (code) {
+        model_shape_free(&shape);
+        return err_prefix(e, "%s: ", path);
+    }
+    if ((code = model_declare(m, &shape, e))) return err_prefix(e, "%s: ", path);
+    for (size_t k = 0; k < m->params.n && !code; k++) {
+        const float *values;
+        code = find_values(c, "/parameters", m->params.at[k], &values, e);
+        if (!code) ag_param_borrow(m->params.at[k], values);
+    }
+    if (code) {
+        model_free(m);
+        err_prefix(e, "%s: ", path);
+    }
+    return code;
+}
+
+int trainer_load_parameters(struct trainer *t, const struct checkpoint *c, struct err *e)
+{
+    for (size_t k = 0; k < t->model.params.n; k++) {
+        ag_param *p = t->model.params.at[k];
+        const float *values;
+        int code = find_values(c, "/parameters", p, &values, e);
+        if (code) return code;
+        memcpy(p->val, values, p->size * sizeof *values);
+    }
+    return 0;
+}
+
+static int load_moments(struct trainer *t, const struct checkpoint *c, struct err *e)
+{
+    for (size_t k = 0; k < t->model.params.n; k++) {
+        ag_param *p = t->model.params.at[k];
+        const float *m, *v;
+        int code;
+        if (p->role == AG_FROZEN) continue;
+        if ((code = find_values(c, "/optimizer/m", p, &m, e)) || (code = find_values(c, "/optimizer/v", p, &v, e))) return code;
+        memcpy(p->m, m, p->size * sizeof *m);
+        memcpy(p->v, v, p->size * sizeof *v);
+    }
+    return 0;
+}
+
+static int load_state(const struct checkpoint *c, struct trainer_state *s, struct err *e)
+{
+    int code;
+    if ((code = checkpoint_integer(c, "step", &s->step, e)) || (code = checkpoint_integer(c, "updates", &s->updates, e)) ||
+        (code = checkpoint_integer(c, "epochs", &s->epochs, e)) || (code = checkpoint_integer(c, "skipped", &s->skipped, e)) ||
+        (code = checkpoint_integer(c, "skipped_in_row", &s->skipped_in_row, e)) ||
+        (code = checkpoint_integer(c, "loss_tweets", &s->loss_tweets, e)) ||
+        (code = checkpoint_integer(c, "best_epoch", &s->best_epoch, e)) || (code = checkpoint_number(c, "loss_sum", &s->loss_sum, e)))
+        return code;
+    return checkpoint_number(c, "best_f1", &s->best_f1, e);
+}
+
+static int check_digest(const struct checkpoint *c, const char *name, const struct hash *now, const char *what, struct err *e)
+{
+    char hex[33], *text = NULL;
+    int code = checkpoint_text(c, name, &text, e);
+    hash_hex(now, hex);
+    if (!code && strcmp(text, hex) != 0)
+        code = err_set(e, ERR_CONFIG,
+                       "%s changed since this run was saved: a run goes on with the same content only; start anew with --force", what);
+    free(text);
+    return code;
+}
+
+int checkpoint_check_config(const struct checkpoint *c, const char *path, const struct nerve_config *config, struct err *e)
+{
+    struct nerve_config saved;
+    int code = checkpoint_config(c, path, &saved, e);
+    if (code) return code;
+    const char *key = config_difference(config, &saved);
+    if (key)
+        code = err_set(
+            e, ERR_CONFIG,
+            "%s: %s is not what this run was started with: a run goes on with the same keys only (runtime keys may change); start anew with --force",
+            path, key);
+    return code;
+}
+
+int trainer_load(struct trainer *t, const struct checkpoint *c, const char *path, struct err *e)
+{
+    struct trainer_state state = {0};
+    int code;
+    if ((code = checkpoint_check_config(c, path, t->config, e)) ||
+        (code = check_digest(c, "data_digest", &t->data_digest, "the data (data.dir)", e)) ||
+        (code = check_digest(c, "encoder_digest", &t->encoder_digest, "the encoder's weights (model.encoder)", e)) ||
+        (code = load_state(c, &state, e)) || (code = trainer_load_parameters(t, c, e)) || (code = load_moments(t, c, e)))
+        return code;
+    if (state.step < 0 || state.step > t->steps || state.epochs < 0 || state.epochs > t->epochs)
+        return err_set(e, ERR_DATA, "checkpoint stands at step %lld of a run of %lld", (long long)state.step, (long long)t->steps);
+    t->state = state;
+    return 0;
+}

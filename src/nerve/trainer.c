@@ -1,0 +1,305 @@
+#include "trainer.h"
+#include "files.h"
+#include "log.h"
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { VOCABULARY_MAX = 64 << 20 };
+
+/* ---- opening: data, model, plan ---- */
+
+static int read_splits(struct trainer *t, struct err *e)
+{
+    char path[PATH_MAX];
+    struct hash_stream *digest = hash_begin();
+    int code = 0;
+    for (int k = 0; k < N_SPLITS && !code; k++) {
+        code = split_path(t->config, k, NULL, path, sizeof path, e);
+        if (!code) code = split_read(t->config, path, &t->splits[k], e);
+        if (!code) hash_add(digest, t->splits[k].data.digest.bytes, sizeof t->splits[k].data.digest.bytes);
+    }
+    t->data_digest = hash_end(digest);
+    return code;
+}
+
+/* The encoder as a folder gives it, or a small one by the config's sizes. */
+static int shape_from_folder(const struct pretrained *p, struct model_shape *s, struct err *e)
+{
+    s->encoder = p->config;
+    s->lower_case = p->lower_case;
+    s->vocabulary_size = p->vocabulary_size;
+    s->vocabulary = malloc(p->vocabulary_size + 1);
+    if (!s->vocabulary) return err_set(e, ERR_INTERNAL, "out of memory for a vocabulary of %zu bytes", p->vocabulary_size);
+    memcpy(s->vocabulary, p->vocabulary, p->vocabulary_size + 1);
+    return 0;
+}
+
+static int shape_from_scratch(const struct nerve_config *c, struct model_shape *s, struct err *e)
+{
+    char path[PATH_MAX];
+    int code = config_data_path(c, c->model.vocab, path, e);
+    if (!code) code = file_read(path, VOCABULARY_MAX, &s->vocabulary, &s->vocabulary_size, e);
+    if (code) return code;
+    struct wordpiece *w = NULL;
+    code = wordpiece_from_text(s->vocabulary, s->vocabulary_size, path, true, &w, e);
+    if (code) return code;
+    s->lower_case = true;
+    s->encoder = (struct bert_config){
+        .vocab_size = wordpiece_size(w),
+        .type_vocab = 2,
+        .max_positions = c->model.max_positions,
+        .encoder = {.layers = c->model.layers,
+                    .width = c->model.width,
+                    .heads = c->model.heads,
+                    .inner = c->model.inner,
+                    .order = ENCODER_POST_NORM,
+                    .activation = AG_GELU,
+                    .eps = 1e-12},
+    };
+    wordpiece_free(w);
+    return 0;
+}
+
+static int make_shape(struct trainer *t, const struct pretrained *p, struct model_shape *s, struct err *e)
+{
+    const struct nerve_config *c = t->config;
+    *s =
+        (struct model_shape){.crf = c->model.crf, .bio_constraints = c->model.crf && c->model.bio_constraints, .dropout = c->model.dropout};
+    int code = p ? shape_from_folder(p, s, e) : shape_from_scratch(c, s, e);
+    if (code) return code;
+    if (c->model.lower_case != CONFIG_LOWER_AUTO) s->lower_case = c->model.lower_case == CONFIG_LOWER_TRUE;
+    s->encoder.encoder.dropout_hidden = c->model.dropout_hidden;
+    s->encoder.encoder.dropout_attention = c->model.dropout_attention;
+    int limit = s->encoder.max_positions - s->encoder.position_offset;
+    s->max_length = c->data.max_length > 0 && c->data.max_length < limit ? c->data.max_length : limit;
+    if (s->max_length < c->data.max_length)
+        log_warning("data.max_length %d is more than the encoder's %d positions: tweets are cut at %d pieces", c->data.max_length, limit,
+                    s->max_length);
+    if (c->model.frozen_layers > s->encoder.encoder.layers)
+        return err_set(e, ERR_CONFIG, "model.frozen_layers is %d, but the encoder has %d layers", c->model.frozen_layers,
+                       s->encoder.encoder.layers);
+    for (int k = 0; k < N_SPLITS; k++)
+        if ((code = dataset_collect_types(&t->splits[k].data, &s->types, e))) return code;
+    if (s->types.n_types == 0)
+        return err_set(e, ERR_DATA, "%s: no word has a tag but O: there is nothing to learn", t->splits[SPLIT_TRAIN].data.path);
+    return 0;
+}
+
+static int make_model(struct trainer *t, struct err *e)
+{
+    struct model_shape shape = {0};
+    const char *folder = t->config->model.encoder;
+    int code = folder[0] ? pretrained_open(folder, &t->pretrained, e) : 0;
+    if (!code) code = make_shape(t, folder[0] ? &t->pretrained : NULL, &shape, e);
+    if (code) {
+        model_shape_free(&shape);
+        return code;
+    }
+    if ((code = model_declare(&t->model, &shape, e))) return code;
+    if (folder[0] && (code = pretrained_fill(&t->pretrained, &t->model.params, "bert.", e))) return err_prefix(e, "%s: ", folder);
+    t->encoder_digest = t->pretrained.digest;
+    model_initialize(&t->model, t->config->train.seed);
+    for (int k = 0; k < N_SPLITS && !code; k++)
+        code = split_encode(&t->splits[k], &t->model.shape.types, t->model.wordpiece, t->model.shape.max_length, e);
+    return code;
+}
+
+static void note_sizes(struct trainer *t, const struct batch_plan *plan, int64_t epoch)
+{
+    const struct encoded *x = &t->splits[SPLIT_TRAIN].encoded;
+    for (int b = 0; b < plan->n_batches; b++) {
+        int64_t pieces = 0, words = 0, tweets = plan->start[b + 1] - plan->start[b];
+        for (int k = plan->start[b]; k < plan->start[b + 1]; k++) {
+            int i = plan->tweets[k];
+            int64_t length = x->piece_start[i + 1] - x->piece_start[i];
+            pieces += length;
+            words += x->word_start[i + 1] - x->word_start[i];
+        }
+        if (pieces > t->largest_pieces) {
+            t->largest_pieces = pieces;
+            t->largest_epoch = epoch;
+            t->largest_batch = b;
+        }
+        if (words > t->largest_words) t->largest_words = words;
+        if (tweets > t->largest_tweets) t->largest_tweets = tweets;
+    }
+}
+
+static int make_plan(const struct trainer *t, int64_t epoch, struct batch_plan *plan, struct err *e)
+{
+    const struct nerve_config *c = t->config;
+    return batch_plan_make(&t->splits[SPLIT_TRAIN].encoded, c->train.batch, c->train.batch_pieces, c->train.pool, c->train.seed,
+                           (uint32_t)epoch, plan, e);
+}
+
+/* Every epoch's batches, once, ahead: their number makes the schedule, their sizes the memory. */
+static int plan_run(struct trainer *t, struct err *e)
+{
+    const struct nerve_config *c = t->config;
+    t->epoch_end = calloc((size_t)c->train.epochs + 1, sizeof *t->epoch_end);
+    if (!t->epoch_end) return err_set(e, ERR_INTERNAL, "out of memory for a plan of %d epochs", c->train.epochs);
+    for (int64_t epoch = 1; epoch <= c->train.epochs; epoch++) {
+        struct batch_plan plan = {0};
+        int code = make_plan(t, epoch, &plan, e);
+        if (code) return code;
+        note_sizes(t, &plan, epoch);
+        t->epoch_end[epoch] = t->epoch_end[epoch - 1] + plan.n_batches;
+        t->epochs = epoch;
+        batch_plan_free(&plan);
+        if (c->train.max_steps > 0 && t->epoch_end[epoch] >= c->train.max_steps) {
+            t->epoch_end[epoch] = c->train.max_steps;
+            break;
+        }
+    }
+    t->steps = t->epoch_end[t->epochs];
+    t->warmup = (int64_t)floor(c->train.warmup * (double)t->steps);
+    return batch_reserve(&t->batch, (int)t->largest_tweets, (int)t->largest_pieces, (int)t->largest_words, e);
+}
+
+int trainer_open(const struct nerve_config *config, struct trainer *t, struct err *e)
+{
+    *t = (struct trainer){.config = config, .state = {.best_f1 = -1}};
+    ag_graph_init(&t->graph);
+    ag_params_init(&t->model.params);
+    int code;
+    if ((code = read_splits(t, e)) || (code = make_model(t, e)) || (code = plan_run(t, e))) {
+        trainer_close(t);
+        return code;
+    }
+    model_train(&t->model, config->model.frozen_layers, (size_t)t->largest_pieces);
+    /* What trains was copied; only frozen parameters still lie in the mapped file. */
+    if (config->model.frozen_layers == 0) pretrained_close(&t->pretrained);
+    model_view(&t->model, &t->view);
+    t->groups[GROUP_ENCODER] = (ag_group){config->train.lr_encoder, config->train.weight_decay};
+    t->groups[GROUP_HEAD] = (ag_group){config->train.lr_head, config->train.weight_decay};
+    t->groups[GROUP_CRF] = (ag_group){config->train.lr_crf, config->train.weight_decay};
+    return 0;
+}
+
+void trainer_close(struct trainer *t)
+{
+    batch_plan_free(&t->plan);
+    batch_free(&t->batch);
+    free(t->epoch_end);
+    model_free(&t->view);
+    model_free(&t->model);
+    pretrained_close(&t->pretrained);
+    ag_graph_free(&t->graph);
+    for (int k = 0; k < N_SPLITS; k++) split_free(&t->splits[k]);
+    *t = (struct trainer){0};
+}
+
+/* ---- the step ---- */
+
+/* Forward and backward of one part of a step; gives the sum of its tweets' losses. weight: 1 / tweets of the whole step. */
+static double pass(struct trainer *t, int n, const int32_t *tweets, int first_place, ag_real weight)
+{
+    const struct nerve_config *c = t->config;
+    batch_fill(&t->batch, &t->splits[SPLIT_TRAIN].encoded, n, tweets, first_place);
+    nn_dropout drop = {
+        .on = true, .seed = c->train.seed, .step = (uint32_t)t->state.step, .n = n, .start = t->batch.seq_start, .place = t->batch.place};
+    ag_graph_reset(&t->graph);
+    ag_tensor *loss = model_loss(&t->graph, &t->model, nerve_forward(&t->graph, &t->model, &t->batch, &drop), &t->batch);
+    double sum = 0;
+    for (int b = 0; b < n; b++) sum += (double)loss->val[b];
+    ag_real *share = ag_save(&t->graph, (size_t)n * sizeof *share);
+    for (int b = 0; b < n; b++) share[b] = weight;
+    ag_backward(&t->graph, loss, share);
+    return sum;
+}
+
+static double accumulate(struct trainer *t, int n, const int32_t *tweets, int64_t *pieces)
+{
+    int parts = t->config->train.accumulate < n ? t->config->train.accumulate : n;
+    double sum = 0;
+    ag_params_zero_grad(&t->model.params);
+    for (int k = 0; k < parts; k++) {
+        int from = n * k / parts, to = n * (k + 1) / parts;
+        sum += pass(t, to - from, tweets + from, from, (ag_real)(1.0 / n));
+        *pieces += t->batch.T;
+    }
+    return sum;
+}
+
+static void log_skipped(const struct trainer *t, int n, const int32_t *tweets, const struct step_result *r)
+{
+    char ids[512] = "";
+    for (int k = 0; k < n && strlen(ids) < sizeof ids - 80; k++) {
+        const struct tweet *tweet = &t->splits[SPLIT_TRAIN].data.tweets[tweets[k]];
+        size_t used = strlen(ids);
+        if (tweet->id)
+            snprintf(ids + used, sizeof ids - used, "%s%.60s", k ? ", " : "", tweet->id);
+        else
+            snprintf(ids + used, sizeof ids - used, "%sline %ld", k ? ", " : "", tweet->line);
+    }
+    log_warning("step %lld skipped: loss %g, gradient norm %g; tweets %s", (long long)t->state.step + 1, r->loss, r->norm, ids);
+}
+
+struct step_result trainer_step(struct trainer *t, int n, const int32_t *tweets, double factor)
+{
+    const struct nerve_config *c = t->config;
+    struct trainer_state *s = &t->state;
+    struct step_result r = {0};
+    double sum = accumulate(t, n, tweets, &r.pieces);
+    r.loss = sum / n;
+    r.norm = ag_grad_norm(&t->model.params);
+    r.skipped = !(isfinite(r.loss) && isfinite(r.norm));
+    if (r.skipped) {
+        s->skipped++;
+        s->skipped_in_row++;
+        log_skipped(t, n, tweets, &r);
+    } else {
+        s->skipped_in_row = 0;
+        s->loss_sum += sum;
+        s->loss_tweets += n;
+        s->updates++;
+        ag_adamw_step(&t->model.params, t->groups, N_GROUPS, factor, s->updates, c->train.adam_beta1, c->train.adam_beta2,
+                      c->train.adam_eps, r.norm, c->train.clip);
+    }
+    s->step++;
+    return r;
+}
+
+int64_t trainer_epoch_of(const struct trainer *t, int64_t step)
+{
+    int64_t epoch = 1;
+    while (epoch < t->epochs && step >= t->epoch_end[epoch]) epoch++;
+    return epoch;
+}
+
+int trainer_next(struct trainer *t, int *n, const int32_t **tweets, double *factor, struct err *e)
+{
+    int64_t epoch = trainer_epoch_of(t, t->state.step);
+    if (t->plan_epoch != epoch) {
+        batch_plan_free(&t->plan);
+        t->plan_epoch = 0;
+        int code = make_plan(t, epoch, &t->plan, e);
+        if (code) return code;
+        t->plan_epoch = epoch;
+    }
+    int64_t k = t->state.step - t->epoch_end[epoch - 1];
+    *n = t->plan.start[k + 1] - t->plan.start[k];
+    *tweets = t->plan.tweets + t->plan.start[k];
+    *factor = ag_schedule_linear(t->state.step, t->warmup, t->steps);
+    return 0;
+}
+
+int trainer_warm(struct trainer *t, struct err *e)
+{
+    struct batch_plan plan = {0};
+    int code = make_plan(t, t->largest_epoch, &plan, e);
+    if (code) return code;
+    const int32_t *tweets = plan.tweets + plan.start[t->largest_batch];
+    int n = plan.start[t->largest_batch + 1] - plan.start[t->largest_batch];
+    int64_t pieces = 0;
+    for (int k = 0; k < 2; k++) accumulate(t, n, tweets, &pieces);
+    ag_params_zero_grad(&t->model.params);
+    ag_graph_reset(&t->graph);
+    log_info("largest batch: %lld pieces in %d tweets; its activations need %.1f MB", (long long)t->largest_pieces, n,
+             (double)t->graph.arena.peak / 1e6);
+    batch_plan_free(&plan);
+    return 0;
+}

@@ -1,0 +1,65 @@
+/* trainer.h - one training run in memory: data, model, optimizer, and the step. It writes no file. */
+#ifndef NERVE_TRAINER_H
+#define NERVE_TRAINER_H
+
+#include "model.h"
+#include "optim.h"
+#include "split.h"
+
+/* Everything that changes from step to step besides parameters and moments. A checkpoint holds it; nothing in it depends on time, threads
+ * or paths. */
+struct trainer_state {
+    int64_t step;    /* steps done, skipped ones included */
+    int64_t updates; /* AdamW's t: steps that changed the parameters */
+    int64_t epochs;  /* epochs that were trained and evaluated */
+    int64_t skipped; /* steps that were skipped because a number was not finite */
+    int64_t skipped_in_row;
+    double loss_sum; /* over the tweets of this epoch so far */
+    int64_t loss_tweets;
+    double best_f1; /* lenient micro F1 on the validation split; < 0 before the first evaluation */
+    int64_t best_epoch;
+};
+
+struct trainer {
+    const struct nerve_config *config;
+    struct split splits[N_SPLITS];
+    struct pretrained pretrained;            /* open as long as parameters lie in its files */
+    struct model model;                      /* trains */
+    struct model view;                       /* predicts with the same values */
+    struct hash data_digest, encoder_digest; /* of the three files; of the pretrained weights (all zero without) */
+    ag_graph graph;
+    struct batch batch;
+    ag_group groups[N_GROUPS];
+    int64_t *epoch_end;     /* [epochs+1] steps at the end of epoch k, epoch_end[0] = 0 */
+    int64_t epochs, steps;  /* of the whole run, train.max_steps regarded */
+    int64_t warmup;         /* steps */
+    struct batch_plan plan; /* of the epoch plan_epoch (from 1) */
+    int64_t plan_epoch;
+    int64_t largest_pieces, largest_tweets, largest_words; /* of any batch */
+    int64_t largest_epoch;                                 /* where the batch with most pieces stands */
+    int largest_batch;
+    struct trainer_state state;
+};
+
+int trainer_open(const struct nerve_config *config, struct trainer *t, struct err *e);
+void trainer_close(struct trainer *t);
+
+/* The batch with most pieces twice through forward and backward: the first pass sizes the arena, which keeps an eighth to spare for a batch
+ * of fewer pieces but more words. After it no step allocates. Changes no parameter. Logs the peak. */
+int trainer_warm(struct trainer *t, struct err *e);
+
+struct step_result {
+    double loss;  /* mean over the step's tweets */
+    double norm;  /* of the gradient, before clipping */
+    bool skipped; /* loss or gradient was not finite: no parameter changed */
+    int64_t pieces;
+};
+/* One step on these tweets of the training split: train.accumulate passes, clipping, AdamW at `factor` times the base learning rates.
+ * Counts in t->state. */
+struct step_result trainer_step(struct trainer *t, int n, const int32_t *tweets, double factor);
+
+/* The tweets and the schedule's factor of the step that comes next (state.step); state.step < steps. */
+int trainer_next(struct trainer *t, int *n, const int32_t **tweets, double *factor, struct err *e);
+int64_t trainer_epoch_of(const struct trainer *t, int64_t step); /* 1 .. epochs: the epoch to which step (from 0) belongs */
+
+#endif

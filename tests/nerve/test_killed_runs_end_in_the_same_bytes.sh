@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# A run that is killed at any moment and resumed ends with the same bytes in its last checkpoint, and the same metrics but for time and memory, as one that was never stopped.
+#
+#   test_killed_runs_end_in_the_same_bytes.sh NERVE CONFIG [ROUNDS]
+set -u
+nerve=$1 config=$2 rounds=${3:-20}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+
+"$nerve" synth "$work/data" --tweets 240 --seed 3 >"$work/synth.log" 2>&1 || { cat "$work/synth.log"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+train() { # DIR [argument ...]
+  local out=$1
+  shift
+  "$nerve" train "$config" data.dir="$work/data" train.epochs=4 train.checkpoint_every=3 train.log_every=1 train.threads=2 --out "$out" "$@"
+}
+digest() { "$nerve" info "$1/checkpoints/last.h5" --json | sed -n 's/.*"digest": *"\([0-9a-f]*\)".*/\1/p'; }
+# Every field of time or memory stands at the top level under one of these names.
+timeless() { sed -E 's/,?"([a-z_]*_)?(seconds|per_s|mb)":[^,}]*//g; s/,?"eta":[^,}]*//g' "$1/metrics.jsonl"; }
+
+start=$(date +%s%N)
+train "$work/whole" 2>"$work/whole.log" >/dev/null || { cat "$work/whole.log"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+span=$((($(date +%s%N) - start) / 1000000))
+whole=$(digest "$work/whole")
+timeless "$work/whole" >"$work/whole.metrics"
+[ -n "$whole" ] && [ -s "$work/whole.metrics" ] || { echo "the uninterrupted run left no digest or no metrics"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+
+for ((round = 1; round <= rounds; round++)); do
+  dir=$work/run$round
+  signal=KILL
+  [ $((round % 4)) -ne 0 ] || signal=TERM
+  # The first kill falls anywhere in the run, its start and end included; some runs are killed twice.
+  kills=$((1 + round % 2))
+  for ((k = 0; k <= kills; k++)); do
+    train "$dir" --resume 2>>"$dir.log" >/dev/null &
+    pid=$!
+    if [ $k -lt $kills ]; then
+      sleep "$(awk -v ms=$((((RANDOM << 15) | RANDOM) % (span + span / 10))) 'BEGIN { printf "%.3f", ms / 1000 }')"
+      kill -$signal $pid 2>/dev/null
+    fi
+    wait $pid
+    status=$?
+  done
+  timeless "$dir" >"$dir.metrics"
+  if [ "$status" -eq 0 ] && [ "$(digest "$dir")" = "$whole" ] && cmp -s "$dir.metrics" "$work/whole.metrics"; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    echo "round $round ($signal, $kills kills): exit $status, digest $(digest "$dir"), expected $whole"
+    diff "$dir.metrics" "$work/whole.metrics" | head -5
+    tail -5 "$dir.log"
+  fi
+  rm -rf "$dir"
+done
+echo "$passed passed, $failed failed, 0 skipped"
+[ "$failed" -eq 0 ]

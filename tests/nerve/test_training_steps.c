@@ -1,0 +1,322 @@
+/* What one training step promises, on synthetic tweets and a small encoder from scratch. */
+#include <limits.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "evaluate.h"
+#include "synth.h"
+#include "temporary.h"
+#include "trainer.h"
+
+static char directory[PATH_MAX];
+
+static int set_up(void **state)
+{
+    struct err e = {0};
+    struct synth_report report;
+    (void)state;
+    if (temporary_folder(directory) || ag_start(2, &e) || synth_write(directory, 200, 5, &report, &e)) fail_msg("%s", e.text);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    return temporary_remove(directory);
+}
+
+/* A trainer of a small model with these keys set besides. keys ends with NULL. */
+static void open_trainer(struct nerve_config *c, struct trainer *t, const char *const *keys)
+{
+    static const char *const SMALL[] = {"model.layers=2",          "model.width=32", "model.heads=4",         "model.inner=48",
+                                        "model.max_positions=128", "train.epochs=2", "train.lr_encoder=1e-3", NULL};
+    struct err e = {0};
+    char argument[PATH_MAX + 32];
+    config_default(c);
+    snprintf(argument, sizeof argument, "data.dir=%s", directory);
+    int code = config_set(c, argument, &e);
+    for (int k = 0; SMALL[k] && !code; k++) code = config_set(c, SMALL[k], &e);
+    for (int k = 0; keys && keys[k] && !code; k++) code = config_set(c, keys[k], &e);
+    if (!code) code = config_check(c, &e);
+    if (!code) code = trainer_open(c, t, &e);
+    if (code) fail_msg("%s", e.text);
+}
+
+static struct step_result next_step(struct trainer *t)
+{
+    struct err e = {0};
+    int n;
+    const int32_t *tweets;
+    double factor;
+    if (trainer_next(t, &n, &tweets, &factor, &e)) fail_msg("%s", e.text);
+    return trainer_step(t, n, tweets, factor);
+}
+
+static float *values_of(const struct trainer *t, size_t *n)
+{
+    size_t at = 0;
+    *n = model_parameters(&t->model);
+    float *all = malloc(*n * sizeof *all);
+    for (size_t k = 0; k < t->model.params.n; k++) {
+        memcpy(all + at, t->model.params.at[k]->val, t->model.params.at[k]->size * sizeof *all);
+        at += t->model.params.at[k]->size;
+    }
+    return all;
+}
+
+static float *after_steps(int steps, const char *const *keys, size_t *n)
+{
+    static struct nerve_config c;
+    struct trainer t;
+    open_trainer(&c, &t, keys);
+    for (int k = 0; k < steps; k++) next_step(&t);
+    float *all = values_of(&t, n);
+    trainer_close(&t);
+    return all;
+}
+
+static void the_same_seed_gives_the_same_bytes_and_another_seed_others(void **state)
+{
+    size_t n;
+    (void)state;
+    float *a = after_steps(3, NULL, &n), *b = after_steps(3, NULL, &n),
+          *c = after_steps(3, (const char *const[]){"train.seed=2", NULL}, &n);
+    assert_memory_equal(a, b, n * sizeof *a);
+    assert_int_not_equal(memcmp(a, c, n * sizeof *a), 0);
+    free(a);
+    free(b);
+    free(c);
+}
+
+static void a_split_batch_takes_the_same_step_with_dropout_on(void **state)
+{
+    size_t n;
+    double worst = 0, largest = 0;
+    (void)state;
+    float *whole = after_steps(4, NULL, &n), *split = after_steps(4, (const char *const[]){"train.accumulate=3", NULL}, &n);
+    for (size_t i = 0; i < n; i++) {
+        worst = fmax(worst, fabs((double)whole[i] - (double)split[i]));
+        largest = fmax(largest, fabs((double)whole[i]));
+    }
+    if (!(worst <= 1e-6 * fmax(largest, 1))) fail_msg("largest difference %.3g", worst);
+    free(whole);
+    free(split);
+}
+
+static void after_the_largest_batch_no_step_allocates(void **state)
+{
+    static struct nerve_config c;
+    struct trainer t;
+    struct err e = {0};
+    (void)state;
+    open_trainer(&c, &t, NULL);
+    if (trainer_warm(&t, &e)) fail_msg("%s", e.text);
+    size_t before = t.graph.allocations;
+    assert_true(before > 0);
+    while (t.state.step < t.steps) next_step(&t);
+    assert_int_equal(t.graph.allocations, before);
+    trainer_close(&t);
+}
+
+static void the_largest_batch_changes_no_parameter(void **state)
+{
+    static struct nerve_config c;
+    struct trainer t;
+    struct err e = {0};
+    size_t n;
+    (void)state;
+    open_trainer(&c, &t, NULL);
+    float *before = values_of(&t, &n);
+    if (trainer_warm(&t, &e)) fail_msg("%s", e.text);
+    float *after = values_of(&t, &n);
+    assert_memory_equal(before, after, n * sizeof *before);
+    free(before);
+    free(after);
+    trainer_close(&t);
+}
+
+static void a_loss_that_is_not_finite_skips_the_step_and_changes_nothing(void **state)
+{
+    static struct nerve_config c;
+    struct trainer t;
+    size_t n;
+    (void)state;
+    open_trainer(&c, &t, NULL);
+    next_step(&t);
+    next_step(&t);
+    ag_param *bias = ag_params_find(&t.model.params, "classifier.bias");
+    float kept = bias->val[0];
+    bias->val[0] = NAN;
+    float *before = values_of(&t, &n);
+    struct step_result r = next_step(&t);
+    float *after = values_of(&t, &n);
+    assert_true(r.skipped);
+    assert_int_equal(t.state.skipped, 1);
+    assert_int_equal(t.state.skipped_in_row, 1);
+    assert_int_equal(t.state.updates, 2);
+    assert_int_equal(t.state.step, 3);
+    assert_memory_equal(before, after, n * sizeof *before);
+    bias->val[0] = kept;
+    assert_false(next_step(&t).skipped);
+    assert_int_equal(t.state.skipped_in_row, 0);
+    assert_int_equal(t.state.updates, 3);
+    free(before);
+    free(after);
+    trainer_close(&t);
+}
+
+static void frozen_layers_do_not_move_and_the_others_do(void **state)
+{
+    static struct nerve_config c;
+    struct trainer t;
+    (void)state;
+    open_trainer(&c, &t, (const char *const[]){"model.frozen_layers=1", NULL});
+    size_t n, at = 0;
+    float *before = values_of(&t, &n);
+    for (int k = 0; k < 3; k++) next_step(&t);
+    for (size_t k = 0; k < t.model.params.n; k++) {
+        const ag_param *p = t.model.params.at[k];
+        bool frozen = strstr(p->name, "embeddings.") || strstr(p->name, "layer.0.");
+        bool moved = memcmp(before + at, p->val, p->size * sizeof *before) != 0;
+        at += p->size;
+        if (strstr(p->name, "key.bias")) continue; /* its gradient is exactly zero but for rounding */
+        if (frozen == moved) fail_msg("%s: frozen %d, moved %d", p->name, frozen, moved);
+    }
+    free(before);
+    trainer_close(&t);
+}
+
+static double validation_f1(struct trainer *t, enum split_name which)
+{
+    struct evaluation x;
+    struct score score;
+    struct err e = {0};
+    if (evaluate_split(&t->view, &t->graph, &t->splits[which], 512, false, NULL, &x, &e) ||
+        evaluation_score(&t->view, &t->splits[which], &x, &score, &e))
+        fail_msg("%s", e.text);
+    double f1 = score_measures(&score.total[SCORE_LENIENT]).f1;
+    score_end(&score);
+    evaluation_free(&x);
+    return f1;
+}
+
+static void overfits(const char *const *keys)
+{
+    static struct nerve_config c;
+    struct trainer t;
+    int32_t tweets[8];
+    struct score score;
+    struct err e = {0};
+    open_trainer(&c, &t, keys);
+    for (int k = 0; k < 8; k++) tweets[k] = k;
+    for (int k = 0; k < 120; k++) trainer_step(&t, 8, tweets, 1);
+    struct evaluation x;
+    if (evaluate_split(&t.view, &t.graph, &t.splits[SPLIT_TRAIN], 512, false, NULL, &x, &e) ||
+        score_begin(&score, &t.model.shape.types, &e))
+        fail_msg("%s", e.text);
+    for (int k = 0; k < 8; k++) {
+        const struct tweet *w = &t.splits[SPLIT_TRAIN].data.tweets[k];
+        score_add(&score, w->n_words, t.splits[SPLIT_TRAIN].gold + w->first_word, w->n_words, x.predicted + w->first_word, &e);
+    }
+    assert_true(score.total[SCORE_LENIENT].gold > 0);
+    double f1 = score_measures(&score.total[SCORE_LENIENT]).f1;
+    if (!(f1 == 1)) fail_msg("F1 on eight tweets seen 120 times is %.3f", f1);
+    score_end(&score);
+    evaluation_free(&x);
+    trainer_close(&t);
+}
+
+static void eight_tweets_are_learned_by_heart_with_a_crf(void **state)
+{
+    (void)state;
+    overfits((const char *const[]){"train.lr_encoder=3e-3", "train.lr_head=5e-3", NULL});
+}
+
+static void eight_tweets_are_learned_by_heart_without_a_crf(void **state)
+{
+    (void)state;
+    overfits((const char *const[]){"model.crf=false", "train.lr_encoder=3e-3", "train.lr_head=5e-3", NULL});
+}
+
+static void prediction_does_not_depend_on_the_batch(void **state)
+{
+    static struct nerve_config c;
+    struct trainer t;
+    struct evaluation alone, together;
+    struct err e = {0};
+    (void)state;
+    open_trainer(&c, &t, NULL);
+    for (int k = 0; k < 6; k++) next_step(&t);
+    if (evaluate_split(&t.view, &t.graph, &t.splits[SPLIT_VALID], 1, true, NULL, &alone, &e) ||
+        evaluate_split(&t.view, &t.graph, &t.splits[SPLIT_VALID], 4096, true, NULL, &together, &e))
+        fail_msg("%s", e.text);
+    assert_memory_equal(alone.predicted, together.predicted, (size_t)t.splits[SPLIT_VALID].data.n_words * sizeof *alone.predicted);
+    assert_int_equal(alone.n_found, together.n_found);
+    for (size_t k = 0; k < alone.n_found; k++)
+        if (!(fabs(alone.found[k].score - together.found[k].score) <= 1e-4))
+            fail_msg("entity %zu: %.9g, %.9g", k, alone.found[k].score, together.found[k].score);
+    evaluation_free(&alone);
+    evaluation_free(&together);
+    trainer_close(&t);
+}
+
+static void entities_behind_the_longest_tweet_are_misses(void **state)
+{
+    static struct nerve_config c;
+    struct trainer t;
+    struct evaluation x;
+    struct score score;
+    struct err e = {0};
+    (void)state;
+    open_trainer(&c, &t, (const char *const[]){"data.max_length=8", NULL});
+    const struct split *s = &t.splits[SPLIT_TEST];
+    assert_true(s->encoded.words_cut > 0);
+    if (evaluate_split(&t.view, &t.graph, s, 512, false, NULL, &x, &e) || evaluation_score(&t.view, s, &x, &score, &e))
+        fail_msg("%s", e.text);
+    int64_t gold = 0;
+    struct span *spans = malloc((size_t)s->data.n_words * sizeof *spans);
+    for (int i = 0; i < s->data.n_tweets; i++)
+        gold += tags_spans(s->data.tweets[i].n_words, s->gold + s->data.tweets[i].first_word, false, spans);
+    assert_int_equal(score.total[SCORE_LENIENT].gold, gold);
+    free(spans);
+    score_end(&score);
+    evaluation_free(&x);
+    trainer_close(&t);
+}
+
+static void an_untrained_model_scores_near_zero(void **state)
+{
+    static struct nerve_config c;
+    struct trainer t;
+    (void)state;
+    open_trainer(&c, &t, NULL);
+    double f1 = validation_f1(&t, SPLIT_VALID);
+    if (!(f1 < 0.3)) fail_msg("F1 %.3f without a step", f1);
+    trainer_close(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_same_seed_gives_the_same_bytes_and_another_seed_others),
+        cmocka_unit_test(a_split_batch_takes_the_same_step_with_dropout_on),
+        cmocka_unit_test(after_the_largest_batch_no_step_allocates),
+        cmocka_unit_test(the_largest_batch_changes_no_parameter),
+        cmocka_unit_test(a_loss_that_is_not_finite_skips_the_step_and_changes_nothing),
+        cmocka_unit_test(frozen_layers_do_not_move_and_the_others_do),
+        cmocka_unit_test(eight_tweets_are_learned_by_heart_with_a_crf),
+        cmocka_unit_test(eight_tweets_are_learned_by_heart_without_a_crf),
+        cmocka_unit_test(prediction_does_not_depend_on_the_batch),
+        cmocka_unit_test(entities_behind_the_longest_tweet_are_misses),
+        cmocka_unit_test(an_untrained_model_scores_near_zero),
+    };
+    return cmocka_run_group_tests_name("training steps", tests, set_up, tear_down);
+}
