@@ -347,14 +347,15 @@ static void layernorm_grad(size_t C, const ag_real *dy, const ag_real *gain, con
 
 /* ---- dropout ---- */
 
-enum { BLOCKS = 16, HALVES = 8 };
+enum { MOST_BLOCKS = 16, FEW_BLOCKS = 4, HALVES = 8 };
 
-/* Philox4x32-10 (rng.h) for BLOCKS counters {block + i, c1, c2, c3} at once; halves [BLOCKS, 8] is each block's words cut in two, the low
- * half first. */
-AG_INLINE void philox_blocks(uint32_t block, uint32_t c1, uint32_t c2, uint32_t c3, const uint32_t key[2], uint16_t *halves)
+/* factor[n] for the columns of Philox4x32-10 (rng.h) blocks {block + i, c1, c2, c3}, i < blocks, n <= 8 blocks. blocks is a constant at
+ * each call. A block's half-words lie in memory in their order, since x86 stores the low half first. */
+AG_INLINE void dropout_blocks(uint32_t blocks, size_t n, uint32_t block, const uint32_t key[2], uint32_t c1, uint32_t c2, uint32_t c3,
+                              uint32_t threshold, ag_real scale, ag_real *factor)
 {
-    uint32_t w0[BLOCKS], w1[BLOCKS], w2[BLOCKS], w3[BLOCKS];
-    AG_LANES for (uint32_t i = 0; i < BLOCKS; i++)
+    uint32_t words[4 * MOST_BLOCKS];
+    AG_LANES for (uint32_t i = 0; i < blocks; i++)
     {
         uint32_t a = block + i, b = c1, c = c2, d = c3, k0 = key[0], k1 = key[1];
         for (int round = 0; round < 10; round++) {
@@ -366,31 +367,26 @@ AG_INLINE void philox_blocks(uint32_t block, uint32_t c1, uint32_t c2, uint32_t 
             k0 += 0x9E3779B9u;
             k1 += 0xBB67AE85u;
         }
-        w0[i] = a;
-        w1[i] = b;
-        w2[i] = c;
-        w3[i] = d;
+        words[4 * i] = a;
+        words[4 * i + 1] = b;
+        words[4 * i + 2] = c;
+        words[4 * i + 3] = d;
     }
-    uint32_t words[4 * BLOCKS];
-    AG_LANES for (int i = 0; i < BLOCKS; i++)
-    {
-        words[4 * i] = w0[i];
-        words[4 * i + 1] = w1[i];
-        words[4 * i + 2] = w2[i];
-        words[4 * i + 3] = w3[i];
-    }
-    memcpy(halves, words, sizeof words);
+    uint16_t halves[HALVES * MOST_BLOCKS];
+    memcpy(halves, words, blocks * HALVES * sizeof *halves);
+    AG_LANES for (size_t i = 0; i < n; i++) factor[i] = halves[i] >= threshold ? scale : (ag_real)0;
 }
 
 static void dropout_row(size_t n, uint32_t c0, const uint32_t key[2], uint32_t c1, uint32_t c2, uint32_t c3, uint32_t threshold,
                         ag_real scale, ag_real *factor)
 {
-    uint16_t halves[BLOCKS * HALVES];
-    for (size_t at = 0; at < n; at += BLOCKS * HALVES) {
-        philox_blocks(c0 / HALVES + (uint32_t)(at / HALVES), c1, c2, c3, key, halves);
-        const size_t left = n - at < BLOCKS * HALVES ? n - at : BLOCKS * HALVES;
-        AG_LANES for (size_t i = 0; i < left; i++) factor[at + i] = halves[i] >= threshold ? scale : (ag_real)0;
-    }
+    enum { MANY = HALVES * MOST_BLOCKS, FEW = HALVES * FEW_BLOCKS };
+    size_t at = 0;
+    for (; n - at >= MANY; at += MANY)
+        dropout_blocks(MOST_BLOCKS, MANY, (c0 + (uint32_t)at) / HALVES, key, c1, c2, c3, threshold, scale, factor + at);
+    for (; at < n; at += FEW)
+        dropout_blocks(FEW_BLOCKS, n - at < FEW ? n - at : FEW, (c0 + (uint32_t)at) / HALVES, key, c1, c2, c3, threshold, scale,
+                       factor + at);
 }
 
 /* ---- optimizer ---- */
