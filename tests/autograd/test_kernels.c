@@ -245,7 +245,7 @@ static void softmax_gives_probabilities_and_the_log_of_the_sum(void **state)
         assert_near(log_sum, most + log(sum), UNIT * (1 + fabs(most)), "log sum", n, 0);
         for (size_t i = 0; i < n; i++) {
             const double want = exp(of(&x)[i] - most) / sum;
-            assert_near(of(&p)[i], want, 4 * UNIT * want, "softmax", n, i);
+            assert_near(of(&p)[i], want, (4 + (double)n / 100) * UNIT * want, "softmax", n, i); /* the sum may be taken one by one */
         }
     }
 }
