@@ -22,7 +22,7 @@ static char path[] = "/tmp/nerve-batch-XXXXXX";
 static struct encoded encode_file(const char *text, int max_length, bool with_tags)
 {
     struct dataset d;
-    struct encoded x;
+    struct encoded x = {0};
     struct tag_set types = {0};
     struct err e = {0};
     FILE *f = fopen(path, "w");

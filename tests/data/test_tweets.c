@@ -311,10 +311,16 @@ static int add_entry(void *context, const char *key, const struct json *expected
     return 0;
 }
 
+static void end(struct suite *s, struct json *expected)
+{
+    for (size_t i = 0; i < s->n; i++) free(s->tests[i].initial_state);
+    json_free(expected);
+}
+
 int main(void)
 {
     static struct suite s;
-    char path[4096], *text;
+    char path[4096], *text = NULL;
     size_t size;
     struct json *expected = NULL;
     struct err e = {0};
@@ -325,5 +331,8 @@ int main(void)
         fprintf(stderr, "%s\n", e.text);
         return 1;
     }
-    return _cmocka_run_group_tests("tweets and entities", s.tests, s.n, NULL, NULL);
+    free(text);
+    int failed = _cmocka_run_group_tests("tweets and entities", s.tests, s.n, NULL, NULL);
+    end(&s, expected);
+    return failed;
 }

@@ -24,8 +24,8 @@ static struct model models[N_MODELS_MAX];
 struct row {
     char name[192];
     const struct model *model;
-    char *path;               /* of a .tsv */
-    const struct json *value; /* of a line of .jsonl */
+    char *path;         /* of a .tsv */
+    struct json *value; /* of a line of .jsonl */
 };
 
 static char *read_whole(const char *path)
@@ -179,7 +179,8 @@ static void add_hard_strings(const struct model *m, const char *directory)
     char path[2 * PATH_ROOM], *save = NULL;
     snprintf(path, sizeof path, "%s/%s.adversarial.jsonl", directory, m->name);
     int n = 1;
-    for (char *line = strtok_r(read_whole(path), "\n", &save); line; line = strtok_r(NULL, "\n", &save), n++) {
+    char *text = read_whole(path);
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save), n++) {
         struct json *value;
         struct err e = {0};
         if (json_parse(line, strlen(line), path, &value, &e)) {
@@ -190,6 +191,7 @@ static void add_hard_strings(const struct model *m, const char *directory)
         snprintf(r->name, sizeof r->name, "%s: hard string %d", m->name, n);
         r->value = value;
     }
+    free(text);
 }
 
 static void add_model(struct model *m, const char *directory)
@@ -233,6 +235,16 @@ static void add_models(const char *directory)
     }
 }
 
+static void end(void)
+{
+    for (size_t i = 0; i < n_rows; i++) {
+        free(rows[i].path);
+        json_free(rows[i].value);
+    }
+    free(rows);
+    for (int i = 0; i < N_MODELS_MAX; i++) wordpiece_free(models[i].w);
+}
+
 int main(void)
 {
     char directory[PATH_ROOM];
@@ -247,5 +259,8 @@ int main(void)
             (struct CMUnitTest){.name = rows[i].name,
                                 .test_func = rows[i].path ? every_line_of_the_file_has_its_ids : hard_string_has_its_ids_and_places,
                                 .initial_state = &rows[i]};
-    return _cmocka_run_group_tests("wordpiece against the reference", tests, at_hand ? 1 + n_rows : 2, NULL, NULL);
+    int failed = _cmocka_run_group_tests("wordpiece against the reference", tests, at_hand ? 1 + n_rows : 2, NULL, NULL);
+    free(tests);
+    end();
+    return failed;
 }
