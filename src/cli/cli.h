@@ -19,6 +19,7 @@ int command_config(int argc, char **argv);
 int command_evaluate(int argc, char **argv);
 int command_info(int argc, char **argv);
 int command_score(int argc, char **argv);
+int command_synth(int argc, char **argv);
 int command_train(int argc, char **argv);
 
 /* Prints the message and gives its exit status. */

@@ -17,6 +17,7 @@ static const struct command COMMANDS[] = {
     {"train", "train a model as a config file says", command_train},
     {"evaluate", "score a trained model on a split of a data set", command_evaluate},
     {"score", "score a file of gold and predicted tags of any system", command_score},
+    {"synth", "make synthetic tweets to try the program on", command_synth},
     {"config", "show a resolved configuration, or list all keys", command_config},
     {"info", "what this program runs on, or what a checkpoint holds", command_info},
 };
