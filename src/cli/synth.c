@@ -56,8 +56,9 @@ int command_synth(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &a);
     if (synth_write(a.directory, a.tweets, a.seed, &report, &e)) return cli_fail(&e);
     printf("%-6s %8s %9s %16s %11s\n", "split", "tweets", "entities", "unseen in train", "lexicon F1");
-    for (int k = 0; k < 3; k++)
-        printf("%-6s %8d %9d %15.1f%% %11.2f\n", SPLITS[k], report.tweets[k], report.entities[k], 100 * report.unseen[k],
-               100 * report.lexicon_f1[k]);
+    printf("%-6s %8d %9d %16s %11s\n", SPLITS[0], report.tweets[0], report.entities[0], "-", "-");
+    for (int k = 1; k < 3; k++)
+        printf("%-6s %8d %9d %15.1f%% %11.3f\n", SPLITS[k], report.tweets[k], report.entities[k], 100 * report.unseen[k],
+               report.lexicon_f1[k]);
     return 0;
 }
