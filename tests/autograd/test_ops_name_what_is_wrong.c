@@ -275,9 +275,7 @@ static const struct contract {
     void (*provoke)(void);
     const char *message; /* what it begins with */
 } contracts[] = {
-#if !defined __SANITIZE_ADDRESS__ /* which ends the program itself where malloc cannot give what it is asked for */
     {"no memory", arena_full, "out of memory: this step holds 0 bytes and needs 4611686018427387968 more; lower the batch size"},
-#endif
     {"sizes that overflow", arena_overflow,
      "out of memory: this step holds 0 bytes and needs 18446744073709551605 more; lower the batch size"},
     {"a buffer that overflows", pool_full, "out of memory: a buffer of 9223372036854775807 elements"},
