@@ -86,6 +86,17 @@ static const struct call CALLS[] = {
     {"score of two files", "score a b", 64, NULL, "nerve score: more than one file: 'a' and 'b'\n"},
     {"score of no file", "score /no/such.txt", 66, NULL, "nerve: /no/such.txt"},
 
+    {"synth help", "synth --help", 0, "Usage: nerve synth", NULL},
+    {"synth without a folder", "synth", 64, NULL, "nerve synth: DIR is missing: where the tweets are written\n"},
+    {"synth into two folders", "synth a b", 64, NULL, "nerve synth: more than one directory: 'a' and 'b'\n"},
+    {"synth of too few tweets", "synth a --tweets 9", 64, NULL,
+     "nerve synth: --tweets: expected an integer from 10 to 10000000, found '9'\n"},
+    {"synth of some tweets", "synth a --tweets some", 64, NULL,
+     "nerve synth: --tweets: expected an integer from 10 to 10000000, found 'some'\n"},
+    {"synth with a large seed", "synth a --seed 4294967296", 64, NULL,
+     "nerve synth: --seed: expected an integer from 0 to 4294967295, found '4294967296'\n"},
+    {"synth below a file", "synth /dev/null/x", 74, NULL, "nerve: /dev/null"},
+
     {"info help", "info --help", 0, "Usage: nerve info", NULL},
     {"info", "info", 0, "kernels    ", NULL},
     {"info as JSON", "info --json", 0, "\"core_type\": \"", NULL},
@@ -306,6 +317,37 @@ static void no_sentence_scores_zero_with_a_warning(void **state)
     program_free(&p);
 }
 
+/* ---- synthetic tweets ---- */
+
+static void synth_writes_the_same_bytes_for_the_same_seed(void **state)
+{
+    (void)state;
+    static const char *const FILES[] = {"train.txt", "valid.txt", "test.txt", "vocab.txt"};
+    static const char *const CALLS_OF_SYNTH[] = {"synth one --tweets 40 --seed 3", "synth two --seed 3 --tweets 40",
+                                                 "synth three --tweets 40 --seed 4"};
+    struct err e = {0};
+    for (int k = 0; k < 3; k++) {
+        struct program p;
+        run(&p, &(struct program_options){.directory = folder}, CALLS_OF_SYNTH[k]);
+        assert_int_equal(p.status, 0);
+        assert_string_equal(p.errors, "");
+        assert_holds(p.output, "split    tweets  entities  unseen in train  lexicon F1\ntrain        28 ");
+        program_free(&p);
+    }
+    for (int f = 0; f < 4; f++) {
+        char path[PATH_MAX + 64], *text[3];
+        static const char *const FOLDERS[] = {"one", "two", "three"};
+        for (int k = 0; k < 3; k++) {
+            size_t size;
+            snprintf(path, sizeof path, "%s/%s/%s", folder, FOLDERS[k], FILES[f]);
+            if (file_read(path, 1 << 24, &text[k], &size, &e)) fail_msg("%s", e.text);
+        }
+        assert_string_equal(text[0], text[1]);
+        if (f == 0) assert_string_not_equal(text[0], text[2]);
+        for (int k = 0; k < 3; k++) free(text[k]);
+    }
+}
+
 /* ---- the machine ---- */
 
 static void info_names_the_kernels_blas_and_threads(void **state)
@@ -379,6 +421,7 @@ int main(void)
         cmocka_unit_test(scores_of_a_file_and_of_stdin_are_the_same),
         cmocka_unit_test(a_bad_line_of_scores_is_bad_data_with_its_place),
         cmocka_unit_test(no_sentence_scores_zero_with_a_warning),
+        cmocka_unit_test(synth_writes_the_same_bytes_for_the_same_seed),
         cmocka_unit_test(info_names_the_kernels_blas_and_threads),
         cmocka_unit_test(info_shows_the_core_type_that_the_environment_chooses),
     };
