@@ -17,7 +17,7 @@ static int read_splits(struct trainer *t, struct err *e)
     struct hash_stream *digest = hash_begin();
     int code = 0;
     for (int k = 0; k < N_SPLITS && !code; k++) {
-        code = split_path(t->config, k, NULL, path, sizeof path, e);
+        code = split_path(t->config, (enum split_name)k, NULL, path, sizeof path, e);
         if (!code) code = split_read(t->config, path, &t->splits[k], e);
         if (!code) hash_add(digest, t->splits[k].data.digest.bytes, sizeof t->splits[k].data.digest.bytes);
     }
