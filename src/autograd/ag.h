@@ -37,7 +37,7 @@ typedef struct ag_params ag_params;
 
 /* ---- start ---- */
 
-/* Call once before anything else: fills the table of kernels (kernels.h), checks that BLAS is the OpenMP flavour of OpenBLAS, makes it single-threaded, and holds
+/* Call before anything else, and again to change the number of threads: fills the table of kernels (kernels.h), checks that BLAS is the OpenMP flavour of OpenBLAS, makes it single-threaded, and holds
  * one odd-sized product in each of NT, NN, TN against plain C. threads >= 1 is the number of threads of every parallel region. ERR_INTERNAL where BLAS will not do. */
 int ag_start(int threads, struct err *e);
 int ag_threads(void);

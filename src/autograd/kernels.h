@@ -1,7 +1,7 @@
 /* kernels.h - the loops over elements, in one form for each kind of processor. kernels.c is compiled once a form (portable, AVX2 + FMA, AVX-512); ag_start picks the best that
  * the processor has and fills the pointer ag_k. No ifunc: its resolvers crash under sanitizers. In the double build only the portable form exists and it calls libm.
  *
- * Everything here runs on the calling thread; ops spread rows over threads. exp, erf, tanh are polynomials, within 4e-7 absolute for values of order 1 and 4e-7 relative for exp. NaN and infinities pass through as IEEE says.
+ * Everything here runs on the calling thread; ops spread rows over threads. exp, erf, tanh are polynomials, within 4e-7 absolute for values of order 1 and 4e-7 relative for exp, which is 0 below the smallest normal number. NaN and infinities pass through as IEEE says.
  * n and C may be 0. Pointers may be equal where it says "in place", else must not overlap.
  */
 #ifndef AG_KERNELS_H
@@ -33,7 +33,7 @@ typedef struct ag_kernels {
     void (*layernorm_grad)(size_t C, const ag_real *dy, const ag_real *gain, const ag_real *normal, ag_real r, ag_real beta, ag_real *dx, ag_real *dgain, ag_real *dbias);
     /* factor[c - c0] = 0 or scale for columns c0 .. c0+n-1 of one row: half-word c mod 8 of Philox block {c/8, c1, c2, c3} is >= threshold. c0 is a multiple of 8. See ag_dropout. */
     void (*dropout_row)(size_t n, uint32_t c0, const uint32_t key[2], uint32_t c1, uint32_t c2, uint32_t c3, uint32_t threshold, ag_real scale, ag_real *factor);
-    /* AdamW as PyTorch defines it: p *= 1 - lr wd; g = clip grad; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; p -= lr / correction1 * m / (sqrt(v / correction2) + eps). grad NULL: g = 0. */
+    /* AdamW as PyTorch defines it: p *= 1 - lr wd; g = clip grad; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; p -= lr / correction1 * m / (sqrt(v / correction2) + eps). grad NULL: g = 0. Moments below the smallest normal number become 0. */
     void (*adamw)(size_t n, const ag_adamw *k, const ag_real *grad, ag_real *p, ag_real *m, ag_real *v);
     /* sum x^2, in double, in an order that depends on n alone. */
     double (*sum_squares)(size_t n, const ag_real *x);
