@@ -98,6 +98,7 @@ int main(int argc, char **argv)
 {
     keep_standard_streams();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write() then, as a full disk is */
     atexit(close_stdout);
     ag_set_panic_handler(panic);
     sink_start();

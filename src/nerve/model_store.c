@@ -38,27 +38,38 @@ static int add_parameters(const struct trainer *t, struct checkpoint_writer *w, 
     return 0;
 }
 
-static int add_shape(const struct model_shape *s, struct checkpoint_writer *w, struct err *e)
+/* Names of the types, one a line; NULL without memory. */
+static char *types_text(const struct tag_set *s)
 {
     size_t size = 1;
-    for (int k = 0; k < s->types.n_types; k++) size += strlen(s->types.types[k]) + 1;
-    char *types = calloc(size, 1);
-    if (!types) return err_set(e, ERR_INTERNAL, "out of memory for the names of types");
-    for (int k = 0; k < s->types.n_types; k++) {
-        strcat(types, s->types.types[k]);
-        strcat(types, "\n");
-    }
-    struct json *json = bert_config_to_json(&s->encoder);
-    char *encoder = json_dump(json, 2);
+    for (int k = 0; k < s->n_types; k++) size += strlen(s->types[k]) + 1;
+    char *text = calloc(size, 1), *at = text;
+    for (int k = 0; text && k < s->n_types; k++) at = stpcpy(stpcpy(at, s->types[k]), "\n");
+    return text;
+}
+
+static char *encoder_text(const struct bert_config *c)
+{
+    struct json *json = bert_config_to_json(c);
+    char *text = json_dump(json, 2);
     json_free(json);
-    checkpoint_add_text(w, "types", types);
-    checkpoint_add_text(w, "encoder", encoder);
-    checkpoint_add_text(w, "vocabulary", s->vocabulary);
-    checkpoint_add_integer(w, "lower_case", s->lower_case);
-    checkpoint_add_integer(w, "max_length", s->max_length);
+    return text;
+}
+
+static int add_shape(const struct model_shape *s, struct checkpoint_writer *w, struct err *e)
+{
+    char *types = types_text(&s->types), *encoder = encoder_text(&s->encoder);
+    int code = types ? 0 : err_set(e, ERR_INTERNAL, "out of memory for the names of types");
+    if (!code) {
+        checkpoint_add_text(w, "types", types);
+        checkpoint_add_text(w, "encoder", encoder);
+        checkpoint_add_text(w, "vocabulary", s->vocabulary);
+        checkpoint_add_integer(w, "lower_case", s->lower_case);
+        checkpoint_add_integer(w, "max_length", s->max_length);
+    }
     free(encoder);
     free(types);
-    return 0;
+    return code;
 }
 
 static void add_state(const struct trainer *t, struct checkpoint_writer *w)
@@ -211,16 +222,21 @@ int trainer_load_parameters(struct trainer *t, const struct checkpoint *c, struc
     return 0;
 }
 
-static int load_moments(struct trainer *t, const struct checkpoint *c, struct err *e)
+/* Parameters and moments. All are found before the first one is copied: a checkpoint that lacks one changes nothing. */
+static int load_values(struct trainer *t, const struct checkpoint *c, struct err *e)
 {
-    for (size_t k = 0; k < t->model.params.n; k++) {
-        ag_param *p = t->model.params.at[k];
-        const float *m, *v;
-        int code;
-        if (p->role == AG_FROZEN) continue;
-        if ((code = find_values(c, "/optimizer/m", p, &m, e)) || (code = find_values(c, "/optimizer/v", p, &v, e))) return code;
-        memcpy(p->m, m, p->size * sizeof *m);
-        memcpy(p->v, v, p->size * sizeof *v);
+    for (int copy = 0; copy < 2; copy++) {
+        for (size_t k = 0; k < t->model.params.n; k++) {
+            ag_param *p = t->model.params.at[k];
+            const float *values, *m, *v;
+            int code;
+            if ((code = find_values(c, "/parameters", p, &values, e))) return code;
+            if (copy) memcpy(p->val, values, p->size * sizeof *values);
+            if (p->role == AG_FROZEN) continue;
+            if ((code = find_values(c, "/optimizer/m", p, &m, e)) || (code = find_values(c, "/optimizer/v", p, &v, e))) return code;
+            if (copy) memcpy(p->m, m, p->size * sizeof *m);
+            if (copy) memcpy(p->v, v, p->size * sizeof *v);
+        }
     }
     return 0;
 }
@@ -237,15 +253,31 @@ static int load_state(const struct checkpoint *c, struct trainer_state *s, struc
     return checkpoint_number(c, "best_f1", &s->best_f1, e);
 }
 
-static int check_digest(const struct checkpoint *c, const char *name, const struct hash *now, const char *what, struct err *e)
+static int check_text(const struct checkpoint *c, const char *name, const char *now, const char *what, struct err *e)
 {
-    char hex[33], *text = NULL;
+    char *text = NULL;
     int code = checkpoint_text(c, name, &text, e);
-    hash_hex(now, hex);
-    if (!code && strcmp(text, hex) != 0)
+    if (!code && strcmp(text, now) != 0)
         code = err_set(e, ERR_CONFIG,
                        "%s changed since this run was saved: a run goes on with the same content only; start anew with --force", what);
     free(text);
+    return code;
+}
+
+static int check_digest(const struct checkpoint *c, const char *name, const struct hash *now, const char *what, struct err *e)
+{
+    char hex[33];
+    hash_hex(now, hex);
+    return check_text(c, name, hex, what, e);
+}
+
+/* What comes from files beside the data and the weights: vocab.txt and config.json. */
+static int check_shape(const struct checkpoint *c, const struct model_shape *s, struct err *e)
+{
+    char *encoder = encoder_text(&s->encoder);
+    int code = check_text(c, "vocabulary", s->vocabulary, "the vocabulary (vocab.txt)", e);
+    if (!code) code = check_text(c, "encoder", encoder, "the encoder's config.json", e);
+    free(encoder);
     return code;
 }
 
@@ -270,10 +302,11 @@ int trainer_load(struct trainer *t, const struct checkpoint *c, const char *path
     if ((code = checkpoint_check_config(c, path, t->config, e)) ||
         (code = check_digest(c, "data_digest", &t->data_digest, "the data (data.dir)", e)) ||
         (code = check_digest(c, "encoder_digest", &t->encoder_digest, "the encoder's weights (model.encoder)", e)) ||
-        (code = load_state(c, &state, e)) || (code = trainer_load_parameters(t, c, e)) || (code = load_moments(t, c, e)))
+        (code = check_shape(c, &t->model.shape, e)) || (code = load_state(c, &state, e)))
         return code;
     if (state.step < 0 || state.step > t->steps || state.epochs < 0 || state.epochs > t->epochs)
         return err_set(e, ERR_DATA, "checkpoint stands at step %lld of a run of %lld", (long long)state.step, (long long)t->steps);
+    if ((code = load_values(t, c, e))) return code;
     t->state = state;
     return 0;
 }

@@ -14,8 +14,8 @@ enum { MODEL_FORMAT = 1 }; /* version of the content */
 
 /* with_optimizer: last.h5, from which training goes on; without: best.h5. Refuses a parameter that is not finite. */
 int trainer_save(const struct trainer *t, const char *path, bool with_optimizer, struct err *e);
-/* Puts the parameters, the moments and the state of last.h5 into a trainer that was opened with the same config. A key, data or weights
- * that differ are refused by name. */
+/* Puts the parameters, the moments and the state of last.h5 into a trainer that was opened with the same config; on failure the trainer is
+ * as before. A key, data, vocabulary or weights that differ are refused by name (ERR_CONFIG). */
 int trainer_load(struct trainer *t, const struct checkpoint *c, const char *path, struct err *e);
 /* Parameters alone, for evaluating the best epoch. */
 int trainer_load_parameters(struct trainer *t, const struct checkpoint *c, struct err *e);

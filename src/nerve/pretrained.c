@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONFIG_MAX = 1 << 20, VOCABULARY_MAX = 64 << 20, NAME_MAX_BYTES = 512 };
+enum { CONFIG_MAX = 1 << 20, VOCABULARY_MAX = 64 << 20, NAME_MAX_BYTES = 512, LAYERS_MAX = 1000 };
 
 static const struct activation_name {
     const char *name;
@@ -17,14 +17,15 @@ static const struct activation_name {
 };
 enum { N_ACTIVATIONS = sizeof ACTIVATIONS / sizeof *ACTIVATIONS };
 
-/* An integer member in least .. INT_MAX; fallback < 0: it must be there. */
-static int read_count(const struct json *json, const char *name, const char *key, int least, int fallback, int *out, struct err *e)
+/* An integer member in least .. most; fallback < 0: it must be there. */
+static int read_count(const struct json *json, const char *name, const char *key, int least, int most, int fallback, int *out,
+                      struct err *e)
 {
     const struct json *v = json_get(json, key);
     int64_t x = fallback;
     if (!v && fallback < 0) return err_set(e, ERR_DATA, "%s: \"%s\" is missing: this is not the config.json of a BERT encoder", name, key);
     if (v && !json_read_integer(v, &x)) return err_set(e, ERR_DATA, "%s: \"%s\" is not an integer", name, key);
-    if (x < least || x > INT_MAX) return err_set(e, ERR_DATA, "%s: \"%s\" is %lld, expected at least %d", name, key, (long long)x, least);
+    if (x < least || x > most) return err_set(e, ERR_DATA, "%s: \"%s\" is %lld, expected %d to %d", name, key, (long long)x, least, most);
     *out = (int)x;
     return 0;
 }
@@ -48,21 +49,23 @@ int bert_config_from_json(const struct json *json, const char *name, struct bert
     struct bert_config c = {.encoder = {.order = ENCODER_POST_NORM, .activation = AG_GELU, .eps = 1e-12}};
     int code;
     if (!json_is_object(json)) return err_set(e, ERR_DATA, "%s: not a JSON object", name);
-    if ((code = read_kind(json, name, e)) || (code = read_count(json, name, "hidden_size", 1, -1, &c.encoder.width, e)) ||
-        (code = read_count(json, name, "num_hidden_layers", 0, -1, &c.encoder.layers, e)) ||
-        (code = read_count(json, name, "num_attention_heads", 1, -1, &c.encoder.heads, e)) ||
-        (code = read_count(json, name, "intermediate_size", 1, -1, &c.encoder.inner, e)) ||
-        (code = read_count(json, name, "vocab_size", 1, -1, &c.vocab_size, e)) ||
-        (code = read_count(json, name, "max_position_embeddings", 3, -1, &c.max_positions, e)) ||
-        (code = read_count(json, name, "type_vocab_size", 1, 2, &c.type_vocab, e)))
+    if ((code = read_kind(json, name, e)) || (code = read_count(json, name, "hidden_size", 1, INT_MAX, -1, &c.encoder.width, e)) ||
+        (code = read_count(json, name, "num_hidden_layers", 0, LAYERS_MAX, -1, &c.encoder.layers, e)) ||
+        (code = read_count(json, name, "num_attention_heads", 1, INT_MAX, -1, &c.encoder.heads, e)) ||
+        (code = read_count(json, name, "intermediate_size", 1, INT_MAX, -1, &c.encoder.inner, e)) ||
+        (code = read_count(json, name, "vocab_size", 1, INT_MAX, -1, &c.vocab_size, e)) ||
+        (code = read_count(json, name, "max_position_embeddings", 3, INT_MAX, -1, &c.max_positions, e)) ||
+        (code = read_count(json, name, "type_vocab_size", 1, INT_MAX, 2, &c.type_vocab, e)))
         return code;
     if (c.encoder.width % c.encoder.heads)
         return err_set(e, ERR_DATA, "%s: hidden_size %d is not a multiple of num_attention_heads %d", name, c.encoder.width,
                        c.encoder.heads);
 
-    const char *activation = json_text(json_get(json, "hidden_act"));
-    if (activation) {
+    const struct json *act = json_get(json, "hidden_act");
+    if (act) {
+        const char *activation = json_text(act);
         int k = 0;
+        if (!activation) return err_set(e, ERR_DATA, "%s: hidden_act is not a text", name);
         while (k < N_ACTIVATIONS && strcmp(ACTIVATIONS[k].name, activation) != 0) k++;
         if (k == N_ACTIVATIONS) return err_set(e, ERR_DATA, "%s: hidden_act \"%s\" is not known", name, activation);
         c.encoder.activation = ACTIVATIONS[k].activation;

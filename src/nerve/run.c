@@ -315,8 +315,8 @@ static int loop(struct run *r, bool *stopped, struct err *e)
         int code = 0;
         while (s->epochs < t->epochs && s->step == t->epoch_end[s->epochs + 1] && !code) {
             code = end_epoch(r, s->epochs + 1, e);
-            /* A signal in the middle of an evaluation: it is done again after resuming. */
-            if (code && *r->stop) {
+            /* A signal in the middle of an evaluation: it is done again after resuming. What went wrong otherwise is no stop. */
+            if (code == ERR_CHECK && *r->stop) {
                 *stopped = true;
                 *e = (struct err){0};
                 return save_last(r, e);
@@ -395,17 +395,21 @@ static int train(struct run *r, enum run_mode mode, const struct json *before, e
     char path[PATH_MAX];
     bool stopped;
     int code;
-    if ((code = trainer_open(r->config, &r->trainer, e))) return code;
+    if ((code = trainer_open(r->config, &r->trainer, e))) {
+        if (mode == RUN_NEW) run_directory_abandon(&r->directory);
+        return code;
+    }
     log_info("%zu parameters, %lld steps in %lld epochs, %d threads", model_parameters(&r->trainer.model), (long long)r->trainer.steps,
              (long long)r->trainer.epochs, ag_threads());
-    if ((mode == RUN_RESUME && (code = resume(r, before, e))) || (code = write_config(r, e)) || (code = write_run_json(r, false, e)) ||
-        (code = run_path(&r->directory, "metrics.jsonl", path, e)) || (code = metrics_open(path, &r->metrics, e)) ||
-        (code = trainer_warm(&r->trainer, e)) || (code = loop(r, &stopped, e)))
+    if ((code = run_directory_begin(&r->directory, mode, e)) || (mode == RUN_RESUME && (code = resume(r, before, e))) ||
+        (code = write_config(r, e)) || (code = write_run_json(r, false, e)) || (code = run_path(&r->directory, "metrics.jsonl", path, e)) ||
+        (code = metrics_open(path, &r->metrics, e)) || (code = trainer_warm(&r->trainer, e)) || (code = loop(r, &stopped, e)))
         return code;
     if (!stopped) {
         code = finish(r, e);
-        if (code && *r->stop) {
+        if (code == ERR_CHECK && *r->stop) {
             stopped = true;
+            *e = (struct err){0};
             code = 0;
         }
     }

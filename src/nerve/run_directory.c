@@ -12,10 +12,22 @@
 
 enum { JSON_MAX = 16 << 20 };
 
+#define LOG "train.log"
 static const char *const WRITTEN[] = {
-    "config.yaml",     "run.json",       "train.log",           "metrics.jsonl",           "predictions.jsonl",   "report.html",
-    "eval/valid.json", "eval/test.json", "checkpoints/last.h5", "checkpoints/previous.h5", "checkpoints/best.h5",
+    "config.yaml",
+    "run.json",
+    LOG,
+    "metrics.jsonl",
+    "predictions.jsonl",
+    "report.html",
+    "eval/valid.json",
+    "eval/test.json",
+    "checkpoints/last.h5",
+    "checkpoints/previous.h5",
+    "checkpoints/best.h5",
 };
+static const char *const NOT_WRITTEN_BY_NAME[] = {"checkpoints/last.h5.damaged", "checkpoints/.previous.h5"};
+enum { N_WRITTEN = sizeof WRITTEN / sizeof *WRITTEN, N_OTHERS = sizeof NOT_WRITTEN_BY_NAME / sizeof *NOT_WRITTEN_BY_NAME };
 
 int run_path(const struct run_directory *d, const char *name, char path[PATH_MAX], struct err *e)
 {
@@ -35,16 +47,55 @@ static int lock(struct run_directory *d, struct err *e)
     return code;
 }
 
-static int remove_old(const struct run_directory *d, struct err *e)
+static int remove_file(const struct run_directory *d, const char *name, struct err *e)
 {
     char path[PATH_MAX];
-    for (size_t k = 0; k < sizeof WRITTEN / sizeof *WRITTEN; k++) {
-        int code = run_path(d, WRITTEN[k], path, e);
-        if (code) return code;
-        if (unlink(path) && errno != ENOENT && errno != ENOTDIR)
-            return err_set(e, ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));
+    int code = run_path(d, name, path, e);
+    if (!code && unlink(path) && errno != ENOENT && errno != ENOTDIR)
+        code = err_set(e, ERR_IO, "%s: cannot be removed: %s", path, strerror(errno));
+    return code;
+}
+
+static int remove_old(const struct run_directory *d, struct err *e)
+{
+    int code = 0;
+    for (size_t k = 0; k < N_WRITTEN && !code; k++)
+        if (strcmp(WRITTEN[k], LOG) != 0) code = remove_file(d, WRITTEN[k], e);
+    for (size_t k = 0; k < N_OTHERS && !code; k++) code = remove_file(d, NOT_WRITTEN_BY_NAME[k], e);
+    return code;
+}
+
+/* .NAME.XXXXXX, which file_write_atomic makes of one of our names in the directory `below` ("" or "eval/"). */
+static bool is_leftover(const char *below, const char *entry)
+{
+    enum { RANDOM = 6 };
+    size_t depth = strlen(below), length = strlen(entry);
+    if (length < RANDOM + 2 || entry[0] != '.' || entry[length - RANDOM - 1] != '.' ||
+        strspn(entry + length - RANDOM, "0123456789abcdefghijklmnopqrstuvwxyz") != RANDOM)
+        return false;
+    for (size_t k = 0; k < N_WRITTEN; k++) {
+        const char *name = WRITTEN[k] + depth;
+        if (strncmp(WRITTEN[k], below, depth) == 0 && strlen(name) == length - RANDOM - 2 && strncmp(entry + 1, name, strlen(name)) == 0)
+            return true;
     }
-    return 0;
+    return false;
+}
+
+static int remove_leftovers(const struct run_directory *d, const char *below, struct err *e)
+{
+    char path[PATH_MAX], name[PATH_MAX];
+    int code = run_path(d, below, path, e);
+    if (code) return code;
+    DIR *directory = opendir(path);
+    if (!directory) return 0;
+    for (const struct dirent *entry; !code && (entry = readdir(directory));) {
+        if (!is_leftover(below, entry->d_name)) continue;
+        snprintf(name, sizeof name, "%s%s", below, entry->d_name);
+        code = remove_file(d, name, e);
+        if (!code) log_info("%s/%s: removed, a killed run had begun to write it", d->path, name);
+    }
+    closedir(directory);
+    return code;
 }
 
 int run_directory_open(const char *path, enum run_mode mode, struct run_directory *d, struct err *e)
@@ -52,19 +103,36 @@ int run_directory_open(const char *path, enum run_mode mode, struct run_director
     *d = (struct run_directory){.lock = -1};
     bool is_empty;
     int code = path_join(d->path, sizeof d->path, "", path, e);
-    if (code || (code = directory_make(d->path, e)) || (code = lock(d, e))) return code;
+    if (code) return code;
+    d->is_made = !file_exists(d->path);
+    if ((code = directory_make(d->path, e)) || (code = lock(d, e))) return code;
     code = directory_is_empty(d->path, &is_empty, e);
     if (!code && mode == RUN_NEW && !is_empty)
         code = err_set(e, ERR_USAGE, "%s: the directory is not empty; --resume goes on with the run in it, --force starts anew there",
                        d->path);
-    if (!code && mode == RUN_FORCE) code = remove_old(d, e);
-    char sub[PATH_MAX];
-    if (!code) code = run_path(d, "checkpoints", sub, e);
-    if (!code) code = directory_make(sub, e);
-    if (!code) code = run_path(d, "eval", sub, e);
-    if (!code) code = directory_make(sub, e);
+    if (!code && mode == RUN_FORCE) code = remove_file(d, LOG, e);
     if (code) run_directory_close(d);
     return code;
+}
+
+int run_directory_begin(const struct run_directory *d, enum run_mode mode, struct err *e)
+{
+    static const char *const BELOW[] = {"", "checkpoints/", "eval/"};
+    char path[PATH_MAX];
+    int code = mode == RUN_FORCE ? remove_old(d, e) : 0;
+    for (size_t k = 0; k < sizeof BELOW / sizeof *BELOW && !code; k++) {
+        code = remove_leftovers(d, BELOW[k], e);
+        if (!code) code = run_path(d, BELOW[k], path, e);
+        if (!code) code = directory_make(path, e);
+    }
+    return code;
+}
+
+void run_directory_abandon(const struct run_directory *d)
+{
+    struct err ignored = {0};
+    remove_file(d, LOG, &ignored);
+    if (d->is_made) rmdir(d->path);
 }
 
 void run_directory_close(struct run_directory *d)

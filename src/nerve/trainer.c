@@ -98,7 +98,7 @@ static int make_model(struct trainer *t, struct err *e)
         model_shape_free(&shape);
         return code;
     }
-    if ((code = model_declare(&t->model, &shape, e))) return code;
+    if ((code = model_declare(&t->model, &shape, e))) return folder[0] ? err_prefix(e, "%s: ", folder) : code;
     if (folder[0] && (code = pretrained_fill(&t->pretrained, &t->model.params, "bert.", e))) return err_prefix(e, "%s: ", folder);
     t->encoder_digest = t->pretrained.digest;
     model_initialize(&t->model, t->config->train.seed);
