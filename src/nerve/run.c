@@ -75,9 +75,22 @@ static int write_run_json(const struct run *r, bool finished, struct err *e)
     return run_write_json(&r->directory, "run.json", json, e);
 }
 
+/* A path as it is seen from any directory; one that does not exist stays. */
+static void make_absolute(char path[CONFIG_TEXT_SIZE])
+{
+    char *real = path[0] ? realpath(path, NULL) : NULL;
+    if (real && strlen(real) < CONFIG_TEXT_SIZE) strcpy(path, real);
+    free(real);
+}
+
 static int write_config(const struct run *r, struct err *e)
 {
-    char path[PATH_MAX], *text = config_text(r->config, CONFIG_RESOLVED);
+    static struct nerve_config resolved;
+    char path[PATH_MAX];
+    resolved = *r->config;
+    make_absolute(resolved.data.dir);
+    make_absolute(resolved.model.encoder);
+    char *text = config_text(&resolved, CONFIG_RESOLVED);
     if (!text) return err_set(e, ERR_INTERNAL, "out of memory for the config");
     int code = run_path(&r->directory, "config.yaml", path, e);
     if (!code) code = file_write_bytes(path, text, strlen(text), e);

@@ -217,6 +217,15 @@ static int emit_all(struct writing *w, size_t size)
     return code ? code : emit_skeleton(w, size);
 }
 
+/* A limit on the size of files meets the file in memory too, where it reads as a failure of libhdf5: the real file is asked first. */
+static int check_limit(const struct writing *w, struct err *e)
+{
+    size_t least = CONTAINER_BLOCK;
+    for (size_t i = 0; i < w->table->count; i++) least += w->table->entry[i].array.size * array_type_size(w->table->entry[i].array.type);
+    if (ftruncate(w->fd, (off_t)least) || ftruncate(w->fd, 0)) return err_set(e, ERR_IO, "%s: cannot write %zu bytes: %m", w->path, least);
+    return 0;
+}
+
 static int fill(void *context, const char *temp_path, int fd, struct err *e)
 {
     static const unsigned char zeros[CONTAINER_BLOCK];
@@ -227,6 +236,7 @@ static int fill(void *context, const char *temp_path, int fd, struct err *e)
     (void)temp_path;
     w->fd = fd;
     w->e = e;
+    if ((code = check_limit(w, e))) return code;
     if ((code = skeleton_make(w->table->entry, w->table->count, CONTAINER_BLOCK, &w->skeleton, &size, e))) {
         return err_prefix(e, "%s: cannot write the checkpoint: ", w->path);
     }
