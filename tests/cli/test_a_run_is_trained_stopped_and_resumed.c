@@ -92,7 +92,7 @@ static struct json *read_json_file(const char *path)
     struct err e = {0};
     char *text;
     size_t size;
-    struct json *json;
+    struct json *json = NULL;
     if (file_read(path, 1 << 26, &text, &size, &e) || json_parse(text, size, path, &json, &e)) fail_msg("%s", e.text);
     free(text);
     return json;
@@ -105,7 +105,7 @@ static struct json *ask(const char *format, ...)
     char text[3 * PATH_MAX];
     struct program p;
     struct err e = {0};
-    struct json *json;
+    struct json *json = NULL;
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);

@@ -59,7 +59,7 @@ static char *model_type_of(const char *path)
     char name[PATH_MAX + 16], *text;
     size_t size;
     struct err e = {0};
-    struct json *json;
+    struct json *json = NULL;
     snprintf(name, sizeof name, "%s/config.json", path);
     if (file_read(name, 1 << 20, &text, &size, &e) || json_parse(text, size, name, &json, &e)) fail_msg("%s", e.text);
     char *type = strdup(json_text(json_get(json, "model_type")));
@@ -205,7 +205,7 @@ static void a_misshapen_tensor_is_named_with_both_shapes(void **state)
     char path[PATH_MAX + 64], *text, value[32];
     size_t size;
     int64_t inner;
-    struct json *json;
+    struct json *json = NULL;
     snprintf(path, sizeof path, "%s/m/config.json", folder);
     if (file_read(path, 1 << 20, &text, &size, &e) || json_parse(text, size, path, &json, &e)) fail_msg("%s", e.text);
     assert_true(json_read_integer(json_get(json, "intermediate_size"), &inner));
@@ -290,6 +290,7 @@ static void other_heads_are_ignored_with_one_line(void **state)
     size_t count;
     int with_heads = 0;
     (void)state;
+    reference_path("models"); /* skips where there is no reference */
     char **names = reference_folders("models", &count);
     for (size_t k = 0; k < count; k++) {
         char path[PATH_MAX];
