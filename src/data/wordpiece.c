@@ -13,6 +13,7 @@
  */
 #include "wordpiece.h"
 #include "grow.h"
+#include "log.h"
 #include "utf8.h"
 #include "wordpiece_tables.h"
 #include <limits.h>
@@ -104,12 +105,11 @@ static int index_pieces(struct wordpiece *w, const char *name, struct err *e)
     w->mask = n_slots - 1;
     for (int32_t id = 0; id < w->n; id++) {
         const char *piece = w->pieces[id];
-        int32_t before = find_whole(w, piece);
+        const int32_t before = find_whole(w, piece);
         if (before >= 0)
-            return err_set(e, ERR_DATA, "%s:%d: piece \"%.60s\" stands on line %d already: each piece needs one id", name, id + 1, piece,
-                           before + 1);
+            log_warning("%s:%d: piece \"%.60s\" stands on line %d already: the later line is its id", name, id + 1, piece, before + 1);
         uint32_t at = slot_of(w, hash_on(HASH_START, piece, strlen(piece)));
-        while (w->slots[at] >= 0) at = (at + 1) & w->mask;
+        while (w->slots[at] >= 0 && w->slots[at] != before) at = (at + 1) & w->mask;
         w->slots[at] = id;
         int length = n_codepoints(piece) - (strncmp(piece, "##", 2) == 0 ? 2 : 0);
         if (length > w->piece_max) w->piece_max = length;

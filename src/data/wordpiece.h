@@ -16,8 +16,8 @@ struct piece {
     int32_t char_first, char_end; /* the same in code points */
 };
 
-/* vocab.txt: one piece a line, its id is its line from 0. Needs [UNK], [CLS], [SEP]; duplicates and missing pieces are ERR_DATA. text is
- * the file's content (not kept). */
+/* vocab.txt: one piece a line, its id is its line from 0; of a piece that stands twice the later line counts, as in Hugging Face's reader,
+ * with a warning. Needs [UNK], [CLS], [SEP]: without them ERR_DATA. text is the file's content (not kept). */
 int wordpiece_from_text(const char *text, size_t size, const char *name, bool lower_case, struct wordpiece **out, struct err *e);
 void wordpiece_free(struct wordpiece *w);
 int wordpiece_size(const struct wordpiece *w);

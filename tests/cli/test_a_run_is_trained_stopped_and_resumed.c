@@ -3,6 +3,7 @@
 #include "files.h"
 #include "hash.h"
 #include "json.h"
+#include "reference.h"
 #include "run_program.h"
 #include "temporary.h"
 #include <signal.h>
@@ -20,7 +21,7 @@
 #include <cmocka.h>
 
 static char folder[PATH_MAX];
-static char reference[33]; /* digest of the last checkpoint of the run that was never stopped */
+static char whole[33]; /* digest of the last checkpoint of the run that was never stopped */
 
 enum { STEPS = 44, EVERY = 5 };
 #define SMALL                                                                                                                              \
@@ -181,7 +182,7 @@ static void assert_as_if_never_stopped(const char *name)
 {
     char hex[33];
     digest_of(name, hex);
-    assert_string_equal(hex, reference);
+    assert_string_equal(hex, whole);
     char *a = timeless(name), *b = timeless("whole");
     assert_string_equal(a, b);
     free(a);
@@ -222,7 +223,7 @@ static int set_up(void **state)
     int status = p.status;
     program_free(&p);
     if (status || train("whole", "")) return -1;
-    digest_of("whole", reference);
+    digest_of("whole", whole);
     return 0;
 }
 
@@ -636,6 +637,51 @@ static void a_set_without_ids_and_with_six_other_types_is_learned(void **state)
     json_free(test);
 }
 
+/* The tiny BERT of the reference with a weight so large that every loss overflows. */
+static void copy_bert_with_a_huge_weight(void)
+{
+    char command[4 * PATH_MAX], *bytes;
+    size_t size, from_end = 0;
+    struct err e = {0};
+    struct safetensors *s = NULL;
+    snprintf(command, sizeof command, "cp -r '%s/bert_tiny' '%s/huge' && chmod -R u+w '%s/huge'", reference_path("models"), folder, folder);
+    assert_int_equal(system(command), 0);
+    if (safetensors_open(path_of("huge/model.safetensors"), &s, &e)) fail_msg("%s", e.text);
+    const struct array *a = safetensors_find(s, "encoder.layer.0.output.LayerNorm.weight");
+    assert_non_null(a);
+    const size_t values = a->size;
+    for (size_t k = safetensors_count(s); k > 0; k--) { /* the tensors stand in the order of their bytes, and the last one ends the file */
+        from_end += safetensors_at(s, k - 1)->size * array_type_size(safetensors_at(s, k - 1)->type);
+        if (safetensors_at(s, k - 1) == a) break;
+    }
+    safetensors_close(s);
+    if (file_read(path_of("huge/model.safetensors"), 1 << 28, &bytes, &size, &e)) fail_msg("%s", e.text);
+    for (size_t k = 0; k < values; k++) memcpy(bytes + size - from_end + k * sizeof(float), &(float){3e38f}, sizeof(float));
+    if (file_write_bytes(path_of("huge/model.safetensors"), bytes, size, &e)) fail_msg("%s", e.text);
+    free(bytes);
+}
+
+static void losses_that_are_not_finite_stop_the_run_and_are_told_with_their_tweets(void **state)
+{
+    char more[PATH_MAX + 256], *errors, *log, *id;
+    size_t size;
+    struct err e = {0};
+    (void)state;
+    copy_bert_with_a_huge_weight();
+    snprintf(more, sizeof more, "model.encoder=%s/huge data.max_length=16 train.max_bad_steps=3 train.checkpoint_every=1", folder);
+    int status = train_under(NULL, "overflow", more, &errors);
+    if (status != 1 || !strstr(errors, "3 steps in a row")) fail_msg("exit %d: %s", status, errors);
+    free(errors);
+    if (file_read(path_of("overflow/train.log"), 1 << 24, &log, &size, &e)) fail_msg("%s", e.text);
+    id = strstr(log, "step 3 skipped");
+    if (!id || !strstr(id, "tweets S_")) fail_msg("%s", log);
+    free(log);
+    struct json *json = ask("info %s --json", path_of("overflow/checkpoints/last.h5"));
+    int64_t skipped = 0;
+    assert_true(json_read_integer(json_get(json, "skipped"), &skipped) && skipped > 0);
+    json_free(json);
+}
+
 static void training_without_a_crf_works_and_resumes(void **state)
 {
     char a[33], b[33];
@@ -679,6 +725,7 @@ int main(void)
         cmocka_unit_test(a_full_disk_ends_with_74_and_loses_no_checkpoint),
         cmocka_unit_test(threads_do_not_change_the_bytes),
         cmocka_unit_test(a_set_without_ids_and_with_six_other_types_is_learned),
+        cmocka_unit_test(losses_that_are_not_finite_stop_the_run_and_are_told_with_their_tweets),
         cmocka_unit_test(training_without_a_crf_works_and_resumes),
         cmocka_unit_test(threads_do_not_change_the_bytes_under_haswell),
         cmocka_unit_test(threads_do_not_change_the_bytes_under_zen),

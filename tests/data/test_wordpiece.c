@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "log.h"
 #include "wordpiece.h"
 #include <cmocka.h>
 #include <stdio.h>
@@ -216,6 +217,34 @@ static void ids_are_lines_and_special_pieces_are_found(void **state)
     wordpiece_free(w);
 }
 
+static int warnings;
+static void count_warning(void *context, enum log_level level, const char *line)
+{
+    (void)context;
+    assert_int_equal(level, LOG_WARNING);
+    assert_string_equal(line, "v.txt:7: piece \"a\" stands on line 5 already: the later line is its id");
+    warnings++;
+}
+
+static void of_a_piece_that_stands_twice_the_later_line_counts(void **state)
+{
+    static const char text[] = SPECIAL "a\nb\na\n";
+    struct wordpiece *w = NULL;
+    struct piece *pieces = NULL;
+    struct err e = {0};
+    int cap = 0;
+    (void)state;
+    log_set_sink(count_warning, NULL);
+    assert_int_equal(wordpiece_from_text(text, sizeof text - 1, "v.txt", true, &w, &e), 0);
+    log_set_sink(NULL, NULL);
+    assert_int_equal(warnings, 1);
+    assert_int_equal(wordpiece_encode(w, "a b", 3, &pieces, &cap), 2);
+    assert_int_equal(pieces[0].id, 6);
+    assert_int_equal(pieces[1].id, 5);
+    free(pieces);
+    wordpiece_free(w);
+}
+
 struct refusal {
     const char *name, *text, *message;
     size_t size;
@@ -225,7 +254,6 @@ static const struct refusal REFUSED[] = {
     {"no [UNK]", "[CLS]\n[SEP]\na\n", "v.txt: has no piece [UNK]", 0},
     {"no [CLS]", "[UNK]\n[SEP]\na\n", "v.txt: has no piece [CLS]", 0},
     {"no [SEP]", "[UNK]\n[CLS]\na\n", "v.txt: has no piece [SEP]", 0},
-    {"a piece that stands twice", SPECIAL "a\nb\na\n", "v.txt:7: piece \"a\" stands on line 5 already", 0},
     {"an empty line", SPECIAL "a\n\nb\n", "v.txt:6: an empty line", 0},
     {"bad UTF-8", SPECIAL "a\xFF\n", "v.txt:5: the piece is not valid UTF-8", 0},
     {"a NUL byte", "[UNK]\n[CLS]\n[SEP]\na\0b\n", "v.txt:4: the piece is not valid UTF-8", 22},
@@ -243,7 +271,7 @@ static void vocabulary_is_refused(void **state)
 
 int main(void)
 {
-    enum { N_CUTTINGS = sizeof CUTTINGS / sizeof *CUTTINGS, N_REFUSED = sizeof REFUSED / sizeof *REFUSED, N_OTHER = 6 };
+    enum { N_CUTTINGS = sizeof CUTTINGS / sizeof *CUTTINGS, N_REFUSED = sizeof REFUSED / sizeof *REFUSED, N_OTHER = 7 };
     struct CMUnitTest tests[N_OTHER + N_CUTTINGS + N_REFUSED] = {
         cmocka_unit_test(a_word_of_100_code_points_is_cut_and_one_more_is_unknown),
         cmocka_unit_test(the_limit_counts_what_the_normaliser_leaves),
@@ -251,6 +279,7 @@ int main(void)
         cmocka_unit_test(a_word_of_a_million_bytes_is_one_unknown_piece),
         cmocka_unit_test(memory_for_pieces_is_used_again),
         cmocka_unit_test(ids_are_lines_and_special_pieces_are_found),
+        cmocka_unit_test(of_a_piece_that_stands_twice_the_later_line_counts),
     };
     struct CMUnitTest *at = tests + N_OTHER;
     for (size_t i = 0; i < N_CUTTINGS; i++)
