@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "temporary.h"
 #include <cmocka.h>
 #include <math.h>
 #include <spawn.h>
@@ -56,10 +57,9 @@ static struct table read_table(const char *path)
 
 static struct table run(const char *program)
 {
-    char path[] = "/tmp/nerve-cases-XXXXXX";
-    const int file = mkstemp(path);
-    if (file < 0) stop("no temporary file", path);
-    close(file);
+    char folder[PATH_MAX], path[PATH_MAX + 8];
+    if (temporary_folder(folder)) stop("no temporary folder", folder);
+    snprintf(path, sizeof path, "%s/values", folder);
     pid_t child;
     int status = 1;
     extern char **environ;
@@ -67,7 +67,7 @@ static struct table run(const char *program)
     if (posix_spawn(&child, program, NULL, NULL, arguments, environ) || waitpid(child, &status, 0) != child || status != 0)
         stop("does not write its values", program);
     const struct table t = read_table(path);
-    unlink(path);
+    temporary_remove(folder);
     return t;
 }
 

@@ -1,5 +1,6 @@
 /* Tweets become pieces, batches and epochs as batch.h says: words and pieces stay in step, nothing is padded, every tweet comes once, and
  * the order is a function of (seed, epoch). */
+#include "temporary.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +18,7 @@ enum { UNK = 1, CLS = 2, SEP = 3, A = 4, INNER_A = 5, B_ = 6 };
 #define NO_WIDTH "\xEF\xB8\x8F"
 
 static struct wordpiece *w;
-static char path[] = "/tmp/nerve-batch-XXXXXX";
+static char folder[PATH_MAX], path[PATH_MAX + 8];
 
 static struct encoded encode_file(const char *text, int max_length, bool with_tags)
 {
@@ -323,16 +324,15 @@ static int begin(void **state)
 {
     (void)state;
     struct err e = {0};
-    int fd = mkstemp(path);
-    if (fd < 0) return -1;
-    close(fd);
+    if (temporary_folder(folder)) return -1;
+    snprintf(path, sizeof path, "%s/file", folder);
     return wordpiece_from_text(VOCABULARY, sizeof VOCABULARY - 1, "vocab.txt", true, &w, &e);
 }
 static int end(void **state)
 {
     (void)state;
     wordpiece_free(w);
-    return unlink(path);
+    return temporary_remove(folder);
 }
 
 int main(void)

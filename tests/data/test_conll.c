@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "dataset.h"
+#include "temporary.h"
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 #define NBSP "\xC2\xA0"
 #define VS16 "\xEF\xB8\x8F" /* U+FE0F: no width, no ink */
 
-static char path[] = "/tmp/nerve-conll-XXXXXX";
+static char folder[PATH_MAX], path[PATH_MAX + 8];
 
 static void write_file(const char *bytes, size_t size)
 {
@@ -124,7 +125,7 @@ static void file_is_refused_with_its_line(void **state)
     const struct reading *c = *state;
     struct dataset d;
     struct err e = {0};
-    char parts[256], *save = NULL, expected[64];
+    char parts[256], *save = NULL, expected[2 * PATH_MAX];
     write_file(c->file, c->size ? c->size : strlen(c->file));
     assert_int_equal(conll_read(path, NULL, 0, &d, &e), ERR_DATA);
     assert_int_equal(e.code, ERR_DATA);
@@ -240,7 +241,7 @@ static void a_type_that_the_set_does_not_know_is_refused_with_its_line(void **st
     struct dataset d;
     struct err e = {0};
     struct tag_set types = {0};
-    char expected[64];
+    char expected[2 * PATH_MAX];
     write_file(file, sizeof file - 1);
     assert_int_equal(conll_read(path, NULL, 0, &d, &e) || tag_set_add(&types, "PER", &e), 0);
     assert_int_equal(dataset_resolve_tags(&d, &types, &e), ERR_DATA);
@@ -255,13 +256,14 @@ static void a_type_that_the_set_does_not_know_is_refused_with_its_line(void **st
 static int make_file(void **state)
 {
     (void)state;
-    int fd = mkstemp(path);
-    return fd < 0 ? -1 : close(fd);
+    if (temporary_folder(folder)) return -1;
+    snprintf(path, sizeof path, "%s/file", folder);
+    return 0;
 }
 static int remove_file(void **state)
 {
     (void)state;
-    return unlink(path);
+    return temporary_remove(folder);
 }
 
 int main(void)

@@ -9,6 +9,7 @@
 #include "files.h"
 #include "synth.h"
 #include "synth_text.h"
+#include "temporary.h"
 #include <cmocka.h>
 #include <math.h>
 #include <stdio.h>
@@ -16,21 +17,21 @@
 #include <string.h>
 #include <unistd.h>
 
-static char root[] = "/tmp/nerve-synth-XXXXXX";
+static char root[PATH_MAX];
 static const char *const FILES[] = {"train.txt", "valid.txt", "test.txt", "vocab.txt"};
 
 static const char *path_of(const char *folder, const char *file)
 {
-    static char path[4][256];
+    static char path[4][2 * PATH_MAX];
     static unsigned next;
     char *p = path[next++ % 4];
-    snprintf(p, 256, "%s/%s/%s", root, folder, file);
+    snprintf(p, sizeof path[0], "%s/%s/%s", root, folder, file);
     return p;
 }
 
 static struct synth_report make(const char *folder, int n, uint32_t seed)
 {
-    char directory[256];
+    char directory[2 * PATH_MAX];
     struct synth_report report;
     struct err e = {0};
     snprintf(directory, sizeof directory, "%s/%s", root, folder);
@@ -335,17 +336,12 @@ static void a_directory_that_cannot_be_made_is_an_error(void **state)
 static int begin(void **state)
 {
     (void)state;
-    return mkdtemp(root) ? 0 : -1;
+    return temporary_folder(root);
 }
 static int end(void **state)
 {
     (void)state;
-    static const char *const folders[] = {"a", "b", "c", "known", "old", "new", "made", "types"};
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        for (size_t k = 0; k < 4; k++) unlink(path_of(folders[i], FILES[k]));
-        rmdir(path_of(folders[i], ""));
-    }
-    return rmdir(root);
+    return temporary_remove(root);
 }
 
 int main(void)
