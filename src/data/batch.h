@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* A dataset as pieces. Tweet i owns pieces piece_start[i] .. piece_start[i+1]-1 ([CLS] first, [SEP] last) and, of its words, the first
- * n_kept[i]. */
+ * word_start[i+1] - word_start[i]. */
 struct encoded {
     int n_tweets;
     int32_t *ids;         /* [pieces] */

@@ -16,11 +16,17 @@ void dataset_free(struct dataset *d)
 
 int dataset_collect_types(const struct dataset *d, struct tag_set *types, struct err *e)
 {
-    for (int i = 0; i < d->n_words; i++) {
-        const char *name = d->tag_names[i];
-        if (name[1] == '\0') continue; /* O */
-        int code = tag_set_add(types, name + 2, e);
-        if (code) return code;
+    for (int i = 0; i < d->n_tweets; i++) {
+        const struct tweet *t = &d->tweets[i];
+        for (int k = 0; k < t->n_words; k++) {
+            const char *name = d->tag_names[t->first_word + k];
+            if (name[1] == '\0') continue; /* O */
+            int code = tag_set_add(types, name + 2, e);
+            if (code) return code;
+            if (types->n_types <= DATASET_TYPES_MAX) continue;
+            return err_set(e, ERR_DATA, "%s:%ld: \"%.200s\" is one entity type more than %d: does the last column hold the tags?", d->path,
+                           t->line + k, name, DATASET_TYPES_MAX);
+        }
     }
     return 0;
 }
@@ -38,7 +44,7 @@ int dataset_resolve_tags(struct dataset *d, const struct tag_set *types, struct 
                 free(tags);
                 return err_set(
                     e, ERR_DATA,
-                    "%s:%ld: the entity type of tag \"%s\" is not known: it does not occur in the data that the tag set was taken from; correct it or map it with data.rename",
+                    "%s:%ld: the entity type of tag \"%.200s\" is not known: it does not occur in the data that the tag set was taken from; correct it or map it with data.rename",
                     d->path, t->line + k, name);
             }
             tags[t->first_word + k] = tag;

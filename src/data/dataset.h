@@ -36,7 +36,10 @@ struct tag_rename {
 int conll_read(const char *path, const struct tag_rename *rename, int n_rename, struct dataset *out, struct err *e);
 void dataset_free(struct dataset *d);
 
-int dataset_collect_types(const struct dataset *d, struct tag_set *types, struct err *e); /* adds every type that occurs */
+/* Adds every type that occurs. A model's tables grow with the square of the types, so more than any annotation has are refused: ERR_DATA
+ * with file:line. */
+enum { DATASET_TYPES_MAX = 1000 };
+int dataset_collect_types(const struct dataset *d, struct tag_set *types, struct err *e);
 /* Fills d->tags. A type that the set does not know: ERR_DATA with file:line. */
 int dataset_resolve_tags(struct dataset *d, const struct tag_set *types, struct err *e);
 

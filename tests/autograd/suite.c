@@ -48,6 +48,18 @@ static void every_declared_op_has_a_case(void **state)
     if (gap) fail_msg("%s", gap);
 }
 
+/* A row in which a planted error does no harm proves nothing, so each op must have one in which it is refused. */
+static void every_declared_op_has_a_wrong_backward_that_is_refused(void **state)
+{
+    const suite *s = *state;
+    for (int i = 0; i < s->n_ops; i++) {
+        bool refused = false;
+        for (int k = 0; k < s->n_cases && !refused; k++)
+            refused = !strcmp(s->ops[i], s->cases[k].op) && gradcheck_planted(&s->cases[k], 1, -1, 1.001) == REFUSED;
+        if (!refused) fail_msg("op %s", s->ops[i]);
+    }
+}
+
 static void backward_is_the_derivative_of_forward(void **state)
 {
     const gradcheck_case *c = *state;
@@ -180,6 +192,8 @@ int suite_main(const suite *suites, int n, int argc, char **argv)
         const suite *s = &suites[i];
 #ifdef AG_DOUBLE
         add_test(&t, "every declared op has a case", s->area, every_declared_op_has_a_case, s);
+        add_test(&t, "every declared op has a wrong backward that is refused", s->area,
+                 every_declared_op_has_a_wrong_backward_that_is_refused, s);
 #endif
         for (int k = 0; k < s->n_cases; k++) {
             const gradcheck_case *c = &s->cases[k];

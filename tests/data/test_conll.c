@@ -253,6 +253,33 @@ static void a_type_that_the_set_does_not_know_is_refused_with_its_line(void **st
     tag_set_free(&types);
 }
 
+static void more_types_than_any_annotation_has_are_refused_with_the_line(void **state)
+{
+    (void)state;
+    static char file[32 * (DATASET_TYPES_MAX + 2)];
+    size_t size = 0;
+    struct dataset d;
+    struct err e = {0};
+    struct tag_set types = {0};
+    char expected[2 * PATH_MAX];
+    for (int i = 0; i < DATASET_TYPES_MAX; i++) size += (size_t)sprintf(file + size, "a\tB-%d\nb\tI-%d\n", i, i);
+    write_file(file, size);
+    assert_int_equal(conll_read(path, NULL, 0, &d, &e) || dataset_collect_types(&d, &types, &e), 0);
+    assert_int_equal(types.n_types, DATASET_TYPES_MAX);
+    dataset_free(&d);
+    tag_set_free(&types);
+
+    size += (size_t)sprintf(file + size, "\nc\tB-0\nd\tB-last\n");
+    write_file(file, size);
+    assert_int_equal(conll_read(path, NULL, 0, &d, &e), 0);
+    assert_int_equal(dataset_collect_types(&d, &types, &e), ERR_DATA);
+    snprintf(expected, sizeof expected, "%s:%d: \"B-last\" is one entity type more than %d", path, 2 * DATASET_TYPES_MAX + 3,
+             DATASET_TYPES_MAX);
+    assert_int_equal(strncmp(e.text, expected, strlen(expected)), 0);
+    dataset_free(&d);
+    tag_set_free(&types);
+}
+
 static int make_file(void **state)
 {
     (void)state;
@@ -268,7 +295,7 @@ static int remove_file(void **state)
 
 int main(void)
 {
-    enum { N_READ = sizeof READ / sizeof *READ, N_REFUSED = sizeof REFUSED / sizeof *REFUSED, N_OTHER = 7 };
+    enum { N_READ = sizeof READ / sizeof *READ, N_REFUSED = sizeof REFUSED / sizeof *REFUSED, N_OTHER = 8 };
     struct CMUnitTest tests[N_OTHER + N_READ + N_REFUSED] = {
         cmocka_unit_test(a_file_that_is_not_there_is_no_input),
         cmocka_unit_test(a_message_shows_only_the_front_of_a_long_line),
@@ -277,6 +304,7 @@ int main(void)
         cmocka_unit_test(the_digest_is_that_of_the_files_bytes),
         cmocka_unit_test(tags_are_numbered_by_the_types_of_the_data),
         cmocka_unit_test(a_type_that_the_set_does_not_know_is_refused_with_its_line),
+        cmocka_unit_test(more_types_than_any_annotation_has_are_refused_with_the_line),
     };
     struct CMUnitTest *at = tests + N_OTHER;
     for (size_t i = 0; i < N_READ; i++)

@@ -250,7 +250,7 @@ static void a_config_that_makes_no_sense_is_refused(void **state)
     } CASES[] = {
         {"hidden_act", "\"swish\"", "swish"},
         {"hidden_act", "7", "hidden_act"},
-        {"num_attention_heads", "5", "multiple"},
+        {"num_attention_heads", "99991", "multiple"}, /* of a prime beyond every width */
         {"num_hidden_layers", "1000000000", "num_hidden_layers"},
         {"num_hidden_layers", "-1", "num_hidden_layers"},
         {"hidden_size", "\"wide\"", "not an integer"},
