@@ -217,7 +217,7 @@ int trainer_load_parameters(struct trainer *t, const struct checkpoint *c, struc
         const float *values;
         int code = find_values(c, "/parameters", p, &values, e);
         if (code) return code;
-        memcpy(p->val, values, p->size * sizeof *values);
+        if (p->role != AG_FROZEN) memcpy(p->val, values, p->size * sizeof *values);
     }
     return 0;
 }
@@ -231,8 +231,8 @@ static int load_values(struct trainer *t, const struct checkpoint *c, struct err
             const float *values, *m, *v;
             int code;
             if ((code = find_values(c, "/parameters", p, &values, e))) return code;
+            if (p->role == AG_FROZEN) continue; /* as it was made: the same, and perhaps in a file mapped read-only */
             if (copy) memcpy(p->val, values, p->size * sizeof *values);
-            if (p->role == AG_FROZEN) continue;
             if ((code = find_values(c, "/optimizer/m", p, &m, e)) || (code = find_values(c, "/optimizer/v", p, &v, e))) return code;
             if (copy) memcpy(p->m, m, p->size * sizeof *m);
             if (copy) memcpy(p->v, v, p->size * sizeof *v);

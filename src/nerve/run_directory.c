@@ -26,8 +26,9 @@ static const char *const WRITTEN[] = {
     "checkpoints/previous.h5",
     "checkpoints/best.h5",
 };
-static const char *const NOT_WRITTEN_BY_NAME[] = {"checkpoints/last.h5.damaged", "checkpoints/.previous.h5"};
-enum { N_WRITTEN = sizeof WRITTEN / sizeof *WRITTEN, N_OTHERS = sizeof NOT_WRITTEN_BY_NAME / sizeof *NOT_WRITTEN_BY_NAME };
+enum { N_WRITTEN = sizeof WRITTEN / sizeof *WRITTEN };
+#define DAMAGED "checkpoints/last.h5.damaged" /* put aside by a resumed run */
+#define LINK    "checkpoints/.previous.h5"    /* last.h5 on its way to previous.h5 */
 
 int run_path(const struct run_directory *d, const char *name, char path[PATH_MAX], struct err *e)
 {
@@ -61,8 +62,7 @@ static int remove_old(const struct run_directory *d, struct err *e)
     int code = 0;
     for (size_t k = 0; k < N_WRITTEN && !code; k++)
         if (strcmp(WRITTEN[k], LOG) != 0) code = remove_file(d, WRITTEN[k], e);
-    for (size_t k = 0; k < N_OTHERS && !code; k++) code = remove_file(d, NOT_WRITTEN_BY_NAME[k], e);
-    return code;
+    return code ? code : remove_file(d, DAMAGED, e);
 }
 
 /* .NAME.XXXXXX, which file_write_atomic makes of one of our names in the directory `below` ("" or "eval/"). */
@@ -120,6 +120,7 @@ int run_directory_begin(const struct run_directory *d, enum run_mode mode, struc
     static const char *const BELOW[] = {"", "checkpoints/", "eval/"};
     char path[PATH_MAX];
     int code = mode == RUN_FORCE ? remove_old(d, e) : 0;
+    if (!code) code = remove_file(d, LINK, e);
     for (size_t k = 0; k < sizeof BELOW / sizeof *BELOW && !code; k++) {
         code = remove_leftovers(d, BELOW[k], e);
         if (!code) code = run_path(d, BELOW[k], path, e);
@@ -171,7 +172,7 @@ int run_keep_previous(const struct run_directory *d, struct err *e)
     char last[PATH_MAX], previous[PATH_MAX], temporary[PATH_MAX];
     int code;
     if ((code = run_path(d, "checkpoints/last.h5", last, e)) || (code = run_path(d, "checkpoints/previous.h5", previous, e)) ||
-        (code = run_path(d, "checkpoints/.previous.h5", temporary, e)))
+        (code = run_path(d, LINK, temporary, e)))
         return code;
     if (!file_exists(last)) return 0;
     unlink(temporary);
