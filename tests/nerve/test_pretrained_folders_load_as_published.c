@@ -83,7 +83,8 @@ static void compare_with_reference(const char *name, const float *hidden, size_t
     char tensor[300];
     size_t expected_n;
     int layers = 0;
-    snprintf(tensor, sizeof tensor, "%s.last", strrchr(name, '_') + 1);
+    const char *part = strrchr(name, '_');
+    snprintf(tensor, sizeof tensor, "%s.last", part ? part + 1 : name);
     const struct safetensors *s = variants;
     if (!safetensors_find(variants, tensor)) {
         s = full;
