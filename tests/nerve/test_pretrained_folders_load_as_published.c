@@ -20,6 +20,7 @@
 static const double FORWARD = 4e-6;
 
 static char folder[PATH_MAX];
+static int n_logits; /* folders whose logits were compared */
 
 /* ---- the reference's folders ---- */
 
@@ -100,6 +101,44 @@ static void compare_with_reference(const char *name, const float *hidden, size_t
     safetensors_close(variants);
 }
 
+/* A folder with a head whose output the variants' file knows under the folder's name, as token_classification.logits: the head on our
+ * hidden states [T,C] gives it. */
+static void compare_logits(const char *name, const char *path, const float *hidden, size_t n)
+{
+    struct safetensors *variants = reference_open("bert_tiny_variants.safetensors");
+    struct weights *w;
+    struct err e = {0};
+    char tensor[300];
+    size_t expected_n;
+    const char *variant = strncmp(name, "bert_tiny_", strlen("bert_tiny_")) == 0 ? name + strlen("bert_tiny_") : name;
+    snprintf(tensor, sizeof tensor, "%s.logits", variant);
+    if (!safetensors_find(variants, tensor)) goto done;
+    if (weights_open(path, &w, &e)) fail_msg("%s", e.text);
+    const struct array *weight = weights_find(w, "classifier.weight"), *bias = weights_find(w, "classifier.bias");
+    assert_true(weight && bias && weight->rank == 2);
+    float *weights = calloc(weight->size + 1, sizeof *weights), *biases = calloc(bias->size + 1, sizeof *biases);
+    if (array_to_float(weight, weights, &e) || array_to_float(bias, biases, &e)) fail_msg("%s", e.text);
+    size_t L = weight->dim[0], C = weight->dim[1], T = n / C;
+    double *expected = reference_double(variants, tensor, &expected_n);
+    float *logits = malloc((T * L + 1) * sizeof *logits);
+    assert_int_equal(T * L, expected_n);
+    for (size_t i = 0; i < T * L; i++) {
+        double sum = (double)biases[i % L];
+        for (size_t c = 0; c < C; c++) sum += (double)hidden[i / L * C + c] * (double)weights[i % L * C + c];
+        logits[i] = (float)sum;
+    }
+    double difference = relative_difference(T * L, logits, expected);
+    if (!(difference <= FORWARD)) fail_msg("%s: %s differs by %.3g", name, tensor, difference);
+    n_logits++;
+    free(weights);
+    free(biases);
+    free(logits);
+    free(expected);
+    weights_close(w);
+done:
+    safetensors_close(variants);
+}
+
 static void folder_loads_or_is_refused(void **state)
 {
     const char *name = *state;
@@ -121,10 +160,18 @@ static void folder_loads_or_is_refused(void **state)
     } else {
         if (!hidden) fail_msg("%s", e.text);
         compare_with_reference(name, hidden, n, s);
+        compare_logits(name, path, hidden, n);
     }
     free(hidden);
     free(type);
     safetensors_close(s);
+}
+
+static void a_head_on_the_hidden_states_gave_its_logits(void **state)
+{
+    (void)state;
+    reference_path("models"); /* skips where there is no reference */
+    assert_true(n_logits > 0);
 }
 
 /* ---- folders broken by hand ---- */
@@ -268,6 +315,9 @@ static void a_config_that_makes_no_sense_is_refused(void **state)
         assert_copy_refused(CASES[k].part, "config.json");
     }
     copy_bert();
+    replace("config.json", "\"hidden_size\"", "\"hidden_sIze\"");
+    assert_copy_refused("\"hidden_size\" is missing", "config.json");
+    copy_bert();
     replace("config.json", "{", "[");
     assert_copy_refused("config.json", "not valid JSON");
 }
@@ -341,12 +391,14 @@ int main(void)
     enum { N_FIXED = sizeof fixed / sizeof *fixed };
     size_t count;
     char **names = reference_folders("models", &count);
-    struct CMUnitTest *tests = calloc(count + N_FIXED, sizeof *tests);
+    struct CMUnitTest *tests = calloc(count + N_FIXED + 1, sizeof *tests);
     if (!tests) return 1;
     memcpy(tests, fixed, sizeof fixed);
     for (size_t k = 0; k < count; k++)
         tests[N_FIXED + k] = (struct CMUnitTest){.name = names[k], .test_func = folder_loads_or_is_refused, .initial_state = names[k]};
-    int status = _cmocka_run_group_tests("pretrained folders load as published", tests, count + N_FIXED, set_up, tear_down);
+    /* After the folders. */
+    tests[N_FIXED + count] = (struct CMUnitTest)cmocka_unit_test(a_head_on_the_hidden_states_gave_its_logits);
+    int status = _cmocka_run_group_tests("pretrained folders load as published", tests, count + N_FIXED + 1, set_up, tear_down);
     free(tests);
     folders_free(names);
     return status;
