@@ -110,9 +110,12 @@ static void compare_logits(const char *name, const char *path, const float *hidd
     struct err e = {0};
     char tensor[300];
     size_t expected_n;
-    const char *variant = strncmp(name, "bert_tiny_", strlen("bert_tiny_")) == 0 ? name + strlen("bert_tiny_") : name;
-    snprintf(tensor, sizeof tensor, "%s.logits", variant);
-    if (!safetensors_find(variants, tensor)) goto done;
+    bool known = false;
+    for (const char *end = name; end && !known; end = strchr(end, '_') ? strchr(end, '_') + 1 : NULL) {
+        snprintf(tensor, sizeof tensor, "%s.logits", end);
+        known = safetensors_find(variants, tensor);
+    }
+    if (!known) goto done;
     if (weights_open(path, &w, &e)) fail_msg("%s", e.text);
     const struct array *weight = weights_find(w, "classifier.weight"), *bias = weights_find(w, "classifier.bias");
     assert_true(weight && bias && weight->rank == 2);
