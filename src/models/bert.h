@@ -4,28 +4,37 @@
  *
  *   ids, position, types [T]   word [V,C]   position [P,C]   type [K,C]   x [T,C]
  *
- * RoBERTa (Liu et al. 2019, arXiv 1907.11692) is the same with position_offset = padding_idx + 1. There is no pooler: nothing here uses
- * one.
+ * RoBERTa (Liu et al. 2019, arXiv 1907.11692) is the same with position_offset = padding_idx + 1. DistilBERT (Sanh et al. 2019, arXiv
+ * 1910.01108) is the same without type[types] (type_vocab = 0), under other names. There is no pooler: nothing here uses one.
  */
 #ifndef BERT_H
 #define BERT_H
 
 #include "encoder.h"
 
+/* What published files call a model of this equation and its parameters. */
+struct bert_family {
+    const char *name;   /* model_type of config.json */
+    const char *prefix; /* of the encoder's tensors in files that hold a head too */
+    struct encoder_names names;
+};
+extern const struct bert_family BERT, DISTILBERT;
+
 struct bert_config {
-    int vocab_size, type_vocab, max_positions; /* rows of the tables; the longest sequence has max_positions - position_offset pieces */
-    int position_offset;                       /* row of the first position */
+    const struct bert_family *family;
+    int vocab_size, max_positions; /* rows of the tables; the longest sequence has max_positions - position_offset pieces */
+    int type_vocab;                /* 0: no token types */
+    int position_offset;           /* row of the first position */
     struct encoder_shape encoder;
 };
 
 struct bert {
     struct bert_config config;
-    ag_param *word, *position, *type; /* word may be AG_SPARSE: a step touches few of its rows */
+    ag_param *word, *position; /* word may be AG_SPARSE: a step touches few of its rows */
+    ag_param *type;            /* NULL where there are no token types */
     nn_norm norm;
     struct encoder encoder;
 };
-
-extern const struct encoder_names BERT_NAMES;
 
 /* Parameters <prefix>embeddings.word_embeddings.weight, <prefix>encoder.layer.0.attention.self.query.weight, ... in the order of the
  * published files. */
@@ -36,7 +45,7 @@ void bert_free(struct bert *b); /* the parameters belong to ag_params */
  * arrays stay borrowed until the graph is reset. */
 ag_tensor *bert_forward(ag_graph *g, const struct bert *b, int T, const int32_t *ids, const int32_t *position, int n, const int32_t *start,
                         const nn_dropout *drop);
-/* The embeddings alone [T,C]; types NULL: all 0. */
+/* The embeddings alone [T,C]; types NULL: all 0, or none. */
 ag_tensor *bert_embed(ag_graph *g, const struct bert *b, int T, const int32_t *ids, const int32_t *position, const int32_t *types,
                       const nn_dropout *drop);
 

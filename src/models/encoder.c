@@ -97,7 +97,8 @@ ag_tensor *encoder_block_forward(ag_graph *g, const struct encoder *e, int layer
     const struct encoder_shape *s = &e->shape;
     const struct encoder_layer *l = &e->layer[layer];
     const struct place p = {.shape = s, .layer = l, .number = layer, .n = n, .start = start, .drop = drop};
-    const ag_dropout drop_attention = drop_at(&p, s->dropout_hidden, SITE_ATTENTION), drop_feed = drop_at(&p, s->dropout_hidden, SITE_FEED);
+    const ag_dropout drop_attention = drop_at(&p, s->plain_attention_output ? 0 : s->dropout_hidden, SITE_ATTENTION),
+                     drop_feed = drop_at(&p, s->dropout_hidden, SITE_FEED);
 
     if (s->order == ENCODER_PRE_NORM) {
         ag_tensor *h = ag_add(g, x, attend(g, &p, nn_norm_forward(g, &l->attention_norm, x, s->eps)), drop_attention);

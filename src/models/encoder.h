@@ -2,7 +2,8 @@
  *
  *   attend(z) = W_o attention(W_q z, W_k z, W_v z)      feed(z) = W_down f(W_up z)      all with biases
  *
- *   post-norm   h = norm_a(x + dropout attend(x))       y = norm_f(h + dropout feed(h))              BERT, RoBERTa, DistilBERT
+ *   post-norm   h = norm_a(x + dropout attend(x))       y = norm_f(h + dropout feed(h))              BERT, RoBERTa
+ *               h = norm_a(x + attend(x))               y = norm_f(h + dropout feed(h))              DistilBERT
  *   pre-norm    h = x + dropout attend(norm_a(x))       y = h + dropout feed(norm_f(h))              ViT, CLIP
  *
  *   x, h, y [T,C]   W_q, W_k, W_v, W_o [C,C]   W_up [F,C]   W_down [C,F]   norm_a, norm_f gain, bias [C]
@@ -23,7 +24,8 @@ struct encoder_shape {
     int layers, width, heads, inner; /* C = width is a multiple of heads; F = inner */
     enum encoder_order order;
     ag_activation activation;
-    double eps; /* LayerNorm's */
+    double eps;                  /* LayerNorm's */
+    bool plain_attention_output; /* no dropout behind W_o: DistilBERT */
     double dropout_hidden, dropout_attention;
 };
 

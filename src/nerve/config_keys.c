@@ -23,7 +23,7 @@ const struct config_key CONFIG_KEYS[] = {
      "longest tweet in word pieces, [CLS] and [SEP] included; the words behind are cut off; 0: as long as the encoder can"},
 
     {"model.encoder", CONFIG_TEXT, RUNTIME, AT(model.encoder), "", 0, 0, NULL,
-     "Hugging Face folder of a BERT; relative to the current directory; empty: a small encoder from scratch"},
+     "Hugging Face folder of a BERT or DistilBERT; relative to the current directory; empty: a small encoder from scratch"},
     {"model.vocab", CONFIG_TEXT, RUNTIME, AT(model.vocab), "vocab.txt", 0, 0, NULL,
      "word pieces of an encoder from scratch, below data.dir"},
     {"model.lower_case", CONFIG_CHOICE, FIXED, AT(model.lower_case), "auto", 0, 0, LOWER_CASE,

@@ -33,7 +33,7 @@ static void declare_parameters(struct model *m)
 {
     int L = tag_count(&m->shape.types);
     ag_params_init(&m->params);
-    bert_declare(&m->params, &m->shape.encoder, "bert.", &m->bert);
+    bert_declare(&m->params, &m->shape.encoder, m->shape.encoder.family->prefix, &m->bert);
     nn_linear_declare(&m->params, "classifier", m->shape.encoder.encoder.width, L, &m->classifier);
     if (!m->shape.crf) return;
     crf_declare(&m->params, "crf.", L, &m->crf);
@@ -93,9 +93,10 @@ static bool starts_with(const char *s, const char *prefix)
     return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
+/* Both LayerNorms' names of every family hold one of these. */
 static bool is_norm(const ag_param *p)
 {
-    return strstr(p->name, "LayerNorm") != NULL;
+    return strstr(p->name, "LayerNorm") || strstr(p->name, "layer_norm");
 }
 
 void model_initialize(struct model *m, uint32_t seed)
@@ -117,21 +118,23 @@ void model_initialize(struct model *m, uint32_t seed)
     }
 }
 
-static bool is_frozen(const ag_param *p, int frozen_layers)
+int model_layer(const struct model *m, const ag_param *p)
 {
-    int layer;
-    if (frozen_layers <= 0 || !starts_with(p->name, "bert.")) return false;
-    if (starts_with(p->name, "bert.embeddings.")) return true;
-    return sscanf(p->name, "bert.encoder.layer.%d.", &layer) == 1 && layer < frozen_layers;
+    const struct bert_family *family = m->shape.encoder.family;
+    if (!starts_with(p->name, family->prefix)) return -1;
+    const char *name = p->name + strlen(family->prefix);
+    if (!starts_with(name, family->names.layers)) return 0;
+    return 1 + atoi(name + strlen(family->names.layers) + 1);
 }
 
 void model_train(struct model *m, int frozen_layers, size_t rows_max)
 {
     for (size_t k = 0; k < m->params.n; k++) {
         ag_param *p = m->params.at[k];
-        p->group = starts_with(p->name, "bert.") ? GROUP_ENCODER : starts_with(p->name, "crf.") ? GROUP_CRF : GROUP_HEAD;
+        const int layer = model_layer(m, p);
+        p->group = layer >= 0 ? GROUP_ENCODER : starts_with(p->name, "crf.") ? GROUP_CRF : GROUP_HEAD;
         p->decay = p->rank > 1 && p->group != GROUP_CRF;
-        p->role = is_frozen(p, frozen_layers) ? AG_FROZEN : AG_DENSE;
+        p->role = frozen_layers > 0 && layer >= 0 && layer <= frozen_layers ? AG_FROZEN : AG_DENSE;
     }
     if (m->bert.word->role == AG_DENSE) m->bert.word->role = AG_SPARSE;
     ag_params_train(&m->params, rows_max);

@@ -53,6 +53,9 @@ void model_initialize(struct model *m, uint32_t seed);
  * rows_max: pieces of the largest accumulated batch. */
 void model_train(struct model *m, int frozen_layers, size_t rows_max);
 
+/* Where a parameter stands: 0 for the encoder's embeddings, 1 for its first layer and so on; -1 for the head and the CRF. */
+int model_layer(const struct model *m, const ag_param *p);
+
 size_t model_parameters(const struct model *m); /* number of values */
 
 /* A predicting model on the values of another one, which must outlive it. */

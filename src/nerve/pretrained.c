@@ -17,6 +17,21 @@ static const struct activation_name {
 };
 enum { N_ACTIVATIONS = sizeof ACTIVATIONS / sizeof *ACTIVATIONS };
 
+/* How a family's config.json calls a size. NULL: it does not have it. */
+static const struct kind {
+    const struct bert_family *family;
+    const char *base; /* transformers' class without a head */
+    const char *width, *layers, *heads, *inner, *activation;
+    const char *eps;   /* NULL: 1e-12, which is fixed in its code */
+    const char *types; /* NULL: no token types */
+    bool plain_attention_output;
+} KINDS[] = {
+    {&BERT, "BertModel", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act", "layer_norm_eps",
+     "type_vocab_size", false},
+    {&DISTILBERT, "DistilBertModel", "dim", "n_layers", "n_heads", "hidden_dim", "activation", NULL, NULL, true},
+};
+enum { N_KINDS = sizeof KINDS / sizeof *KINDS };
+
 /* An integer member in least .. most; fallback < 0: it must be there. */
 static int read_count(const struct json *json, const char *name, const char *key, int least, int most, int fallback, int *out,
                       struct err *e)
@@ -30,11 +45,20 @@ static int read_count(const struct json *json, const char *name, const char *key
     return 0;
 }
 
-static int read_kind(const struct json *json, const char *name, struct err *e)
+/* NULL where config.json has another type. */
+static const struct kind *find_kind(const struct json *json)
 {
     const char *type = json_text(json_get(json, "model_type"));
-    if (!type || strcmp(type, "bert") != 0)
-        return err_set(e, ERR_DATA, "%s: model_type is \"%s\": only \"bert\" is read", name, type ? type : "(absent)");
+    for (int k = 0; type && k < N_KINDS; k++)
+        if (strcmp(type, KINDS[k].family->name) == 0) return &KINDS[k];
+    return NULL;
+}
+
+static int check_kind(const struct json *json, const char *name, struct err *e)
+{
+    const char *type = json_text(json_get(json, "model_type"));
+    if (!find_kind(json))
+        return err_set(e, ERR_DATA, "%s: model_type is \"%s\": only \"bert\" and \"distilbert\" are read", name, type ? type : "(absent)");
     const char *position = json_text(json_get(json, "position_embedding_type"));
     if (position && strcmp(position, "absolute") != 0)
         return err_set(e, ERR_DATA, "%s: position_embedding_type is \"%s\": only \"absolute\" is read", name, position);
@@ -44,35 +68,43 @@ static int read_kind(const struct json *json, const char *name, struct err *e)
     return 0;
 }
 
+static int read_activation(const struct json *json, const char *name, const char *key, ag_activation *out, struct err *e)
+{
+    const struct json *v = json_get(json, key);
+    const char *activation = json_text(v);
+    int k = 0;
+    if (!v) return 0;
+    if (!activation) return err_set(e, ERR_DATA, "%s: %s is not a text", name, key);
+    while (k < N_ACTIVATIONS && strcmp(ACTIVATIONS[k].name, activation) != 0) k++;
+    if (k == N_ACTIVATIONS) return err_set(e, ERR_DATA, "%s: %s \"%s\" is not known", name, key, activation);
+    *out = ACTIVATIONS[k].activation;
+    return 0;
+}
+
 int bert_config_from_json(const struct json *json, const char *name, struct bert_config *out, struct err *e)
 {
     struct bert_config c = {.encoder = {.order = ENCODER_POST_NORM, .activation = AG_GELU, .eps = 1e-12}};
     int code;
     if (!json_is_object(json)) return err_set(e, ERR_DATA, "%s: not a JSON object", name);
-    if ((code = read_kind(json, name, e)) || (code = read_count(json, name, "hidden_size", 1, INT_MAX, -1, &c.encoder.width, e)) ||
-        (code = read_count(json, name, "num_hidden_layers", 0, LAYERS_MAX, -1, &c.encoder.layers, e)) ||
-        (code = read_count(json, name, "num_attention_heads", 1, INT_MAX, -1, &c.encoder.heads, e)) ||
-        (code = read_count(json, name, "intermediate_size", 1, INT_MAX, -1, &c.encoder.inner, e)) ||
+    if ((code = check_kind(json, name, e))) return code;
+    const struct kind *kind = find_kind(json);
+    if ((code = read_count(json, name, kind->width, 1, INT_MAX, -1, &c.encoder.width, e)) ||
+        (code = read_count(json, name, kind->layers, 0, LAYERS_MAX, -1, &c.encoder.layers, e)) ||
+        (code = read_count(json, name, kind->heads, 1, INT_MAX, -1, &c.encoder.heads, e)) ||
+        (code = read_count(json, name, kind->inner, 1, INT_MAX, -1, &c.encoder.inner, e)) ||
         (code = read_count(json, name, "vocab_size", 1, INT_MAX, -1, &c.vocab_size, e)) ||
         (code = read_count(json, name, "max_position_embeddings", 3, INT_MAX, -1, &c.max_positions, e)) ||
-        (code = read_count(json, name, "type_vocab_size", 1, INT_MAX, 2, &c.type_vocab, e)))
+        (kind->types && (code = read_count(json, name, kind->types, 1, INT_MAX, 2, &c.type_vocab, e))))
         return code;
     if (c.encoder.width % c.encoder.heads)
-        return err_set(e, ERR_DATA, "%s: hidden_size %d is not a multiple of num_attention_heads %d", name, c.encoder.width,
+        return err_set(e, ERR_DATA, "%s: %s %d is not a multiple of %s %d", name, kind->width, c.encoder.width, kind->heads,
                        c.encoder.heads);
-
-    const struct json *act = json_get(json, "hidden_act");
-    if (act) {
-        const char *activation = json_text(act);
-        int k = 0;
-        if (!activation) return err_set(e, ERR_DATA, "%s: hidden_act is not a text", name);
-        while (k < N_ACTIVATIONS && strcmp(ACTIVATIONS[k].name, activation) != 0) k++;
-        if (k == N_ACTIVATIONS) return err_set(e, ERR_DATA, "%s: hidden_act \"%s\" is not known", name, activation);
-        c.encoder.activation = ACTIVATIONS[k].activation;
-    }
-    const struct json *eps = json_get(json, "layer_norm_eps");
+    if ((code = read_activation(json, name, kind->activation, &c.encoder.activation, e))) return code;
+    const struct json *eps = kind->eps ? json_get(json, kind->eps) : NULL;
     if (eps && (!json_read_number(eps, &c.encoder.eps) || !(c.encoder.eps >= 0 && c.encoder.eps < 1)))
-        return err_set(e, ERR_DATA, "%s: layer_norm_eps is not a number from 0 to 1", name);
+        return err_set(e, ERR_DATA, "%s: %s is not a number from 0 to 1", name, kind->eps);
+    c.family = kind->family;
+    c.encoder.plain_attention_output = kind->plain_attention_output;
     *out = c;
     return 0;
 }
@@ -80,21 +112,23 @@ int bert_config_from_json(const struct json *json, const char *name, struct bert
 struct json *bert_config_to_json(const struct bert_config *c)
 {
     struct json *json = json_new_object(), *architectures = json_new_array();
+    const struct kind *kind = KINDS;
     const char *activation = "gelu";
+    while (kind->family != c->family) kind++;
     for (int k = N_ACTIVATIONS - 1; k >= 0; k--)
         if (ACTIVATIONS[k].activation == c->encoder.activation) activation = ACTIVATIONS[k].name;
-    json_append_string(architectures, "BertModel");
+    json_append_string(architectures, kind->base);
     json_set(json, "architectures", architectures);
-    json_set_string(json, "model_type", "bert");
-    json_set_integer(json, "hidden_size", c->encoder.width);
-    json_set_integer(json, "num_hidden_layers", c->encoder.layers);
-    json_set_integer(json, "num_attention_heads", c->encoder.heads);
-    json_set_integer(json, "intermediate_size", c->encoder.inner);
-    json_set_string(json, "hidden_act", activation);
-    json_set_number(json, "layer_norm_eps", c->encoder.eps);
+    json_set_string(json, "model_type", c->family->name);
+    json_set_integer(json, kind->width, c->encoder.width);
+    json_set_integer(json, kind->layers, c->encoder.layers);
+    json_set_integer(json, kind->heads, c->encoder.heads);
+    json_set_integer(json, kind->inner, c->encoder.inner);
+    json_set_string(json, kind->activation, activation);
+    if (kind->eps) json_set_number(json, kind->eps, c->encoder.eps);
     json_set_integer(json, "vocab_size", c->vocab_size);
     json_set_integer(json, "max_position_embeddings", c->max_positions);
-    json_set_integer(json, "type_vocab_size", c->type_vocab);
+    if (kind->types) json_set_integer(json, kind->types, c->type_vocab);
     return json;
 }
 
@@ -157,13 +191,13 @@ void pretrained_close(struct pretrained *p)
     *p = (struct pretrained){0};
 }
 
-/* The names under which a tensor is published: with and without `bert.`, LayerNorm's old names. */
-static const struct array *find_tensor(const struct weights *w, const char *name)
+/* The names under which a tensor is published: with and without the family's prefix, LayerNorm's old names. */
+static const struct array *find_tensor(const struct weights *w, const char *prefix, const char *name)
 {
     static const char *const OLD[][2] = {{".LayerNorm.weight", ".LayerNorm.gamma"}, {".LayerNorm.bias", ".LayerNorm.beta"}};
     char candidate[NAME_MAX_BYTES], old[NAME_MAX_BYTES + 8];
     for (int prefixed = 0; prefixed < 2; prefixed++) {
-        int n = snprintf(candidate, sizeof candidate, "%s%s", prefixed ? "bert." : "", name);
+        int n = snprintf(candidate, sizeof candidate, "%s%s", prefixed ? prefix : "", name);
         AG_CHECK(n > 0 && (size_t)n < sizeof candidate, "parameter name '%s' is too long", name);
         const struct array *a = weights_find(w, candidate);
         for (int k = 0; k < 2 && !a; k++) {
@@ -217,6 +251,7 @@ static void log_ignored(const struct weights *w, const bool *taken)
 
 int pretrained_fill(const struct pretrained *p, ag_params *params, const char *prefix, struct err *e)
 {
+    const char *published = p->config.family->prefix;
     size_t count = weights_count(p->weights);
     bool *taken = calloc(count + 1, sizeof *taken);
     if (!taken) return err_set(e, ERR_INTERNAL, "out of memory for a table of %zu tensors", count);
@@ -225,9 +260,9 @@ int pretrained_fill(const struct pretrained *p, ag_params *params, const char *p
         ag_param *parameter = params->at[i];
         if (strncmp(parameter->name, prefix, strlen(prefix)) != 0) continue;
         const char *name = parameter->name + strlen(prefix);
-        const struct array *a = find_tensor(p->weights, name);
+        const struct array *a = find_tensor(p->weights, published, name);
         if (!a) {
-            code = err_set(e, ERR_DATA, "tensor '%s' is missing (with or without the prefix 'bert.')", name);
+            code = err_set(e, ERR_DATA, "tensor '%s' is missing (with or without the prefix '%s')", name, published);
             break;
         }
         for (size_t k = 0; k < count; k++) taken[k] |= weights_at(p->weights, k) == a;

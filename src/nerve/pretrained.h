@@ -1,8 +1,8 @@
-/* pretrained.h - a BERT encoder in a Hugging Face folder: config.json, model.safetensors (or shards and their index), vocab.txt,
- * tokenizer_config.json.
+/* pretrained.h - a BERT or DistilBERT encoder in a Hugging Face folder: config.json, model.safetensors (or shards and their index),
+ * vocab.txt, tokenizer_config.json.
  *
- * Tensors are found with or without the prefix `bert.`, LayerNorm's as weight and bias or as gamma and beta. What belongs to other heads is
- * ignored, with one log line.
+ * Tensors are found with or without the family's prefix, LayerNorm's as weight and bias or as gamma and beta. What belongs to other heads
+ * is ignored, with one log line.
  */
 #ifndef NERVE_PRETRAINED_H
 #define NERVE_PRETRAINED_H
@@ -22,7 +22,8 @@ struct pretrained {
     struct hash digest; /* of the weight files' bytes */
 };
 
-/* ERR_NOINPUT: no folder or no file; ERR_DATA: not a BERT, a config.json that contradicts itself, weights that cannot be read. */
+/* ERR_NOINPUT: no folder or no file; ERR_DATA: of no family that is read, a config.json that contradicts itself, weights that cannot be
+ * read. */
 int pretrained_open(const char *folder, struct pretrained *out, struct err *e);
 void pretrained_close(struct pretrained *p);
 
@@ -30,7 +31,7 @@ void pretrained_close(struct pretrained *p);
  * tensor that is missing, of another shape or not finite is refused by name. */
 int pretrained_fill(const struct pretrained *p, ag_params *params, const char *prefix, struct err *e);
 
-/* config.json of a BERT, both ways: it also stands in our checkpoints. name is for messages. */
+/* config.json, both ways: it also stands in our checkpoints, where it tells the family. name is for messages. */
 int bert_config_from_json(const struct json *json, const char *name, struct bert_config *out, struct err *e);
 struct json *bert_config_to_json(const struct bert_config *config);
 

@@ -48,6 +48,7 @@ static int shape_from_scratch(const struct nerve_config *c, struct model_shape *
     if (code) return code;
     s->lower_case = true;
     s->encoder = (struct bert_config){
+        .family = &BERT,
         .vocab_size = wordpiece_size(w),
         .type_vocab = 2,
         .max_positions = c->model.max_positions,
@@ -99,7 +100,8 @@ static int make_model(struct trainer *t, struct err *e)
         return code;
     }
     if ((code = model_declare(&t->model, &shape, e))) return folder[0] ? err_prefix(e, "%s: ", folder) : code;
-    if (folder[0] && (code = pretrained_fill(&t->pretrained, &t->model.params, "bert.", e))) return err_prefix(e, "%s: ", folder);
+    if (folder[0] && (code = pretrained_fill(&t->pretrained, &t->model.params, t->pretrained.config.family->prefix, e)))
+        return err_prefix(e, "%s: ", folder);
     t->encoder_digest = t->pretrained.digest;
     model_initialize(&t->model, t->config->train.seed);
     for (int k = 0; k < N_SPLITS && !code; k++)

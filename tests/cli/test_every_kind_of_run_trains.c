@@ -117,9 +117,9 @@ static void training_without_a_crf_works_and_resumes(void **state)
 /* Half precision is widened into memory, the frozen layer's float32 of the other folder stays in the mapped file: both come back. */
 static void a_published_encoder_trains_resumes_and_predicts_from_its_checkpoint(void **state)
 {
-    static const char *const FOLDERS[] = {"bert_tiny", "bert_tiny_float16"};
+    static const char *const FOLDERS[] = {"bert_tiny", "bert_tiny_float16", "distilbert_tiny"};
     (void)state;
-    for (size_t k = 0; k < 2; k++) {
+    for (size_t k = 0; k < 3; k++) {
         char keys[PATH_MAX + 256], again[PATH_MAX + 300], a[33], b[33];
         snprintf(keys, sizeof keys, "model.encoder=%s/%s data.max_length=24 model.frozen_layers=1 train.epochs=2", reference_path("models"),
                  FOLDERS[k]);

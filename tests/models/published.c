@@ -10,17 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct encoder_names DISTILBERT = {
-    .layers = "transformer.layer",
-    .query = "attention.q_lin",
-    .key = "attention.k_lin",
-    .value = "attention.v_lin",
-    .attention_output = "attention.out_lin",
-    .attention_norm = "sa_layer_norm",
-    .up = "ffn.lin1",
-    .down = "ffn.lin2",
-    .feed_norm = "output_layer_norm",
-};
 static const struct encoder_names VIT = {
     .layers = "encoder.layer",
     .query = "attention.attention.query",
@@ -48,12 +37,13 @@ static const struct encoder_names CLIP = {
     .layers = "num_hidden_layers", .width = "hidden_size", .heads = "num_attention_heads", .inner = "intermediate_size",                   \
     .activation = "hidden_act", .eps = "layer_norm_eps"
 const struct family FAMILIES[] = {
-    {.name = "bert_tiny", .prefix = "", .order = ENCODER_POST_NORM, .names = &BERT_NAMES, USUAL_KEYS},
-    {.name = "roberta_tiny", .prefix = "", .order = ENCODER_POST_NORM, .names = &BERT_NAMES, USUAL_KEYS},
+    {.name = "bert_tiny", .prefix = "", .order = ENCODER_POST_NORM, .names = &BERT.names, .family = &BERT, USUAL_KEYS},
+    {.name = "roberta_tiny", .prefix = "", .order = ENCODER_POST_NORM, .names = &BERT.names, .family = &BERT, USUAL_KEYS},
     {.name = "distilbert_tiny",
      .prefix = "",
      .order = ENCODER_POST_NORM,
-     .names = &DISTILBERT,
+     .names = &DISTILBERT.names,
+     .family = &DISTILBERT,
      .layers = "n_layers",
      .width = "dim",
      .heads = "n_heads",
@@ -120,8 +110,9 @@ struct bert_config bert_config_of(const struct json *config, const struct family
 {
     const char *type = json_text(json_get(config, "model_type"));
     return (struct bert_config){
+        .family = family->family,
         .vocab_size = config_integer(config, "vocab_size"),
-        .type_vocab = config_integer(config, "type_vocab_size"),
+        .type_vocab = json_get(config, "type_vocab_size") ? config_integer(config, "type_vocab_size") : 0,
         .max_positions = config_integer(config, "max_position_embeddings"),
         .position_offset = type && strcmp(type, "roberta") == 0 ? config_integer(config, "pad_token_id") + 1 : 0,
         .encoder = shape_of(config, family),

@@ -1,5 +1,5 @@
 /* published.h - encoders as they are published: what their config.json calls a size, what their files call a parameter. Data alone: the
- * encoder itself knows none of this but BERT's names. */
+ * encoder itself knows none of this. */
 #ifndef TEST_MODELS_PUBLISHED_H
 #define TEST_MODELS_PUBLISHED_H
 
@@ -12,6 +12,7 @@ struct family {
     const char *prefix;
     enum encoder_order order;
     const struct encoder_names *names;
+    const struct bert_family *family;                              /* of a text encoder, else NULL */
     const char *layers, *width, *heads, *inner, *activation, *eps; /* keys of config.json; eps NULL: 1e-12, which is fixed in its code */
 };
 extern const struct family FAMILIES[];
@@ -22,7 +23,7 @@ const struct family *family_of(const char *name);
 struct json *config_open(const char *path); /* free with json_free */
 int config_integer(const struct json *config, const char *key);
 struct encoder_shape shape_of(const struct json *config, const struct family *family);
-/* Of BERT and RoBERTa; the latter's positions begin behind that of padding. */
+/* Of BERT, DistilBERT and RoBERTa; the latter's positions begin behind that of padding. */
 struct bert_config bert_config_of(const struct json *config, const struct family *family);
 
 /* Every parameter gets the values of the tensor <before><its name>, widened; its shape must be the same. */

@@ -38,6 +38,7 @@ static struct model *model_new(int layers, int frozen, double dropout)
 {
     struct model *m = calloc(1, sizeof *m);
     const struct bert_config config = {
+        .family = &BERT,
         .vocab_size = VOCABULARY,
         .type_vocab = 2,
         .max_positions = POSITIONS,
@@ -221,10 +222,11 @@ WRAPPED(attention,
          ag_dropout drop),
         g, q, k, v, heads, n, q_start, k_start, drop)
 
-static void assert_places(enum encoder_order order, int n, const struct place *expected)
+static void assert_places(enum encoder_order order, bool plain_attention_output, int n, const struct place *expected)
 {
     struct model *m = model_new(2, -1, 0);
     m->bert.encoder.shape.order = order;
+    m->bert.encoder.shape.plain_attention_output = plain_attention_output;
     m->bert.config.encoder.dropout_hidden = m->bert.encoder.shape.dropout_hidden = 0.25;
     m->bert.config.encoder.dropout_attention = m->bert.encoder.shape.dropout_attention = 0.5;
     int32_t start[B + 1];
@@ -251,8 +253,13 @@ static void each_place_of_dropout_keeps_its_number(void **state)
         {"dropout_of", 0, 0.25}, {"attention", 1, 0.5}, {"add", 2, 0.25}, {"add", 3, 0.25},
         {"attention", 5, 0.5},   {"add", 6, 0.25},      {"add", 7, 0.25},
     };
-    assert_places(ENCODER_POST_NORM, sizeof POST / sizeof *POST, POST);
-    assert_places(ENCODER_PRE_NORM, sizeof PRE / sizeof *PRE, PRE);
+    static const struct place PLAIN[] = {
+        /* DistilBERT */
+        {"dropout_of", 0, 0.25}, {"attention", 1, 0.5}, {"add_layernorm", 3, 0.25}, {"attention", 5, 0.5}, {"add_layernorm", 7, 0.25},
+    };
+    assert_places(ENCODER_POST_NORM, false, sizeof POST / sizeof *POST, POST);
+    assert_places(ENCODER_PRE_NORM, false, sizeof PRE / sizeof *PRE, PRE);
+    assert_places(ENCODER_POST_NORM, true, sizeof PLAIN / sizeof *PLAIN, PLAIN);
 }
 
 /* ---- frozen layers ---- */
@@ -363,7 +370,7 @@ static void declare_encoder(ag_params *ps, int layers, int width, int heads, int
 {
     struct encoder e;
     const struct encoder_shape shape = {.layers = layers, .width = width, .heads = heads, .inner = inner};
-    encoder_declare(ps, &shape, &BERT_NAMES, "", &e);
+    encoder_declare(ps, &shape, &BERT.names, "", &e);
     encoder_free(&e);
 }
 /* What the jump out of a block leaves behind. */
@@ -374,7 +381,7 @@ static void run_block(ag_params *ps, int layer, int width)
     static const ag_real zero[16];
     static const int32_t start[] = {0, 1};
     const nn_dropout off = {.on = false};
-    encoder_declare(ps, &SHAPE, &BERT_NAMES, "", &left_encoder);
+    encoder_declare(ps, &SHAPE, &BERT.names, "", &left_encoder);
     encoder_block_forward(&left_graph, &left_encoder, layer, ag_input(&left_graph, 2, (int[]){1, width}, zero), 1, start, &off);
 }
 
@@ -396,15 +403,30 @@ static void negative_layers(ag_params *ps)
 }
 static void no_vocabulary(ag_params *ps)
 {
-    declare_bert(ps, (struct bert_config){.type_vocab = 1, .max_positions = 4});
+    declare_bert(ps, (struct bert_config){.family = &BERT, .type_vocab = 1, .max_positions = 4});
 }
 static void no_types(ag_params *ps)
 {
-    declare_bert(ps, (struct bert_config){.vocab_size = 3, .max_positions = 4});
+    declare_bert(ps, (struct bert_config){.family = &BERT, .vocab_size = 3, .type_vocab = -1, .max_positions = 4});
+}
+static void no_family(ag_params *ps)
+{
+    declare_bert(ps, (struct bert_config){.vocab_size = 3, .type_vocab = 1, .max_positions = 4});
+}
+static void types_for_a_model_without(ag_params *ps)
+{
+    static const int32_t zero[1];
+    const nn_dropout off = {.on = false};
+    struct bert_config config = {.family = &DISTILBERT, .vocab_size = 3, .max_positions = 4, .encoder = SHAPE};
+    struct bert b;
+    config.encoder.layers = 0;
+    bert_declare(ps, &config, "", &b);
+    encoder_free(&b.encoder); /* before the jump */
+    bert_embed(&left_graph, &b, 1, zero, zero, zero, &off);
 }
 static void offset_behind_the_positions(ag_params *ps)
 {
-    declare_bert(ps, (struct bert_config){.vocab_size = 3, .type_vocab = 1, .max_positions = 2, .position_offset = 2});
+    declare_bert(ps, (struct bert_config){.family = &BERT, .vocab_size = 3, .type_vocab = 1, .max_positions = 2, .position_offset = 2});
 }
 static void layer_that_is_none(ag_params *ps)
 {
@@ -437,7 +459,9 @@ static const struct bug {
     {"no inner width", "inner width 0", no_inner},
     {"a negative number of layers", "-1 layers", negative_layers},
     {"no vocabulary", "a vocabulary of 0 pieces, 1 token types", no_vocabulary},
-    {"no token types", "a vocabulary of 3 pieces, 0 token types", no_types},
+    {"no number of token types", "a vocabulary of 3 pieces, -1 token types", no_types},
+    {"no family", "bert: of no family", no_family},
+    {"token types for a model that has none", "token types for a model that has none", types_for_a_model_without},
     {"positions that begin behind their table", "2 positions, the first at row 2", offset_behind_the_positions},
     {"a layer that is none", "layer 1 of 1", layer_that_is_none},
     {"an input of another width", "x has rank 2 and 5 columns, the encoder is 6 wide", input_of_another_width},

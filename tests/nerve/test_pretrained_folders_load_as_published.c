@@ -1,5 +1,5 @@
-/* Every Hugging Face folder of the reference: a BERT loads and gives the stored hidden states, whatever its layout; everything else is
- * refused by name. */
+/* Every Hugging Face folder of the reference: a BERT or a DistilBERT loads and gives the stored hidden states, whatever its layout;
+ * everything else is refused by name. */
 #include "files.h"
 #include "log.h"
 #include "pretrained.h"
@@ -33,10 +33,11 @@ static float *hidden_of(const char *path, const struct safetensors *ids_of, size
     size_t T, sequences;
     if (pretrained_open(path, &p, e)) return NULL;
     ag_params_init(params);
-    bert_declare(params, &p.config, "bert.", &bert);
-    if (pretrained_fill(&p, params, "bert.", e)) fail_msg("%s", e->text);
+    bert_declare(params, &p.config, "x.", &bert);
+    if (pretrained_fill(&p, params, "x.", e)) fail_msg("%s", e->text);
     int32_t *ids = reference_int(ids_of, "input_ids", &T), *position = reference_int(ids_of, "position_ids", NULL),
-            *start = reference_int(ids_of, "seq_start", &sequences), *types = reference_int(ids_of, "token_type_ids", NULL);
+            *start = reference_int(ids_of, "seq_start", &sequences), *types = NULL;
+    if (p.config.type_vocab > 0) types = reference_int(ids_of, "token_type_ids", NULL);
     nn_dropout none = {.on = false};
     ag_graph_init(&graph);
     ag_tensor *x = bert_embed(&graph, &bert, (int)T, ids, position, types, &none);
@@ -76,7 +77,7 @@ static bool has(const char *path, const char *file)
     return file_exists(name);
 }
 
-/* bert_tiny.safetensors holds the hidden states of float32 weights; the variants' file those of a half-precision folder, named after the
+/* <type>_tiny.safetensors holds the hidden states of float32 weights; the variants' file those of a half-precision folder, named after the
  * last part of the folder's name. */
 static void compare_with_reference(const char *name, const float *hidden, size_t n, const struct safetensors *full)
 {
@@ -151,9 +152,12 @@ static void folder_loads_or_is_refused(void **state)
     size_t n = 0;
     snprintf(path, sizeof path, "%s/%s", reference_path("models"), name);
     char *type = model_type_of(path);
-    struct safetensors *s = reference_open("bert_tiny.safetensors");
+    char file[300];
+    const bool is_read = strcmp(type, "bert") == 0 || strcmp(type, "distilbert") == 0;
+    snprintf(file, sizeof file, "%s_tiny.safetensors", is_read ? type : "bert");
+    struct safetensors *s = reference_open(file);
     float *hidden = hidden_of(path, s, &n, &params, &e);
-    if (strcmp(type, "bert") != 0) {
+    if (!is_read) {
         assert_null(hidden);
         assert_int_equal(e.code, ERR_DATA);
         if (!strstr(e.text, type)) fail_msg("expected '%s' in: %s", type, e.text);
@@ -179,12 +183,16 @@ static void a_head_on_the_hidden_states_gave_its_logits(void **state)
 
 /* ---- folders broken by hand ---- */
 
-static void copy_bert(void)
+static void copy_folder(const char *name)
 {
     char command[5 * PATH_MAX];
-    snprintf(command, sizeof command, "rm -rf '%s/m' && cp -r '%s/bert_tiny' '%s/m' && chmod -R u+w '%s/m'", folder,
-             reference_path("models"), folder, folder);
+    snprintf(command, sizeof command, "rm -rf '%s/m' && cp -r '%s/%s' '%s/m' && chmod -R u+w '%s/m'", folder, reference_path("models"),
+             name, folder, folder);
     assert_int_equal(system(command), 0);
+}
+static void copy_bert(void)
+{
+    copy_folder("bert_tiny");
 }
 
 /* Replaces a text in a file of the copy by another of the same length: a header of safetensors keeps its size. */
@@ -230,8 +238,8 @@ static void assert_copy_refused(const char *part, const char *other_part)
     int code = pretrained_open(path, &p, &e);
     if (!code) {
         ag_params_init(&params);
-        bert_declare(&params, &p.config, "bert.", &bert);
-        code = pretrained_fill(&p, &params, "bert.", &e);
+        bert_declare(&params, &p.config, "x.", &bert);
+        code = pretrained_fill(&p, &params, "x.", &e);
         bert_free(&bert);
         ag_params_free(&params);
         pretrained_close(&p);
@@ -325,6 +333,28 @@ static void a_config_that_makes_no_sense_is_refused(void **state)
     assert_copy_refused("config.json", "not valid JSON");
 }
 
+static void a_distilbert_config_that_makes_no_sense_is_refused_in_its_own_words(void **state)
+{
+    static const struct {
+        const char *key, *value, *part;
+    } CASES[] = {
+        {"activation", "\"swish\"", "activation \"swish\" is not known"},
+        {"n_heads", "99991", "is not a multiple of n_heads 99991"},
+        {"n_layers", "-1", "\"n_layers\" is -1"},
+        {"dim", "\"wide\"", "\"dim\" is not an integer"},
+        {"hidden_dim", "null", "hidden_dim"},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof CASES / sizeof *CASES; k++) {
+        copy_folder("distilbert_tiny");
+        write_config_with(CASES[k].key, CASES[k].value);
+        assert_copy_refused(CASES[k].part, "config.json");
+    }
+    copy_folder("distilbert_tiny_masked_lm");
+    replace("model.safetensors", "layer.0.ffn.lin1.bias", "layer.0.ffn.lin1.bxxx");
+    assert_copy_refused("'transformer.layer.0.ffn.lin1.bias'", "the prefix 'distilbert.'");
+}
+
 static int lines;
 static char last_line[1024];
 static void count_line(void *context, enum log_level level, const char *line)
@@ -351,10 +381,10 @@ static void other_heads_are_ignored_with_one_line(void **state)
         snprintf(path, sizeof path, "%s/%s", reference_path("models"), names[k]);
         if (pretrained_open(path, &p, &e)) continue;
         ag_params_init(&params);
-        bert_declare(&params, &p.config, "bert.", &bert);
+        bert_declare(&params, &p.config, "x.", &bert);
         lines = 0;
         log_set_sink(count_line, NULL);
-        assert_int_equal(pretrained_fill(&p, &params, "bert.", &e), 0);
+        assert_int_equal(pretrained_fill(&p, &params, "x.", &e), 0);
         log_set_sink(NULL, NULL);
         assert_int_equal(lines, weights_count(p.weights) > params.n);
         if (lines) {
@@ -389,6 +419,7 @@ int main(void)
         cmocka_unit_test(a_misshapen_tensor_is_named_with_both_shapes),
         cmocka_unit_test(a_weight_that_is_not_finite_is_named),
         cmocka_unit_test(a_config_that_makes_no_sense_is_refused),
+        cmocka_unit_test(a_distilbert_config_that_makes_no_sense_is_refused_in_its_own_words),
         cmocka_unit_test(other_heads_are_ignored_with_one_line),
     };
     enum { N_FIXED = sizeof fixed / sizeof *fixed };
