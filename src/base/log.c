@@ -8,7 +8,7 @@
 
 static log_sink sink;
 static void *sink_context;
-static FILE *file;
+static FILE *files[N_LOG_FILES];
 
 void log_set_sink(log_sink new_sink, void *context)
 {
@@ -16,22 +16,23 @@ void log_set_sink(log_sink new_sink, void *context)
     sink_context = context;
 }
 
-int log_open_file(const char *path, struct err *e)
+int log_open_file(enum log_file which, const char *path, struct err *e)
 {
-    file = fopen(path, "ae");
-    if (!file) return err_set(e, ERR_IO, "%s: cannot be opened for writing: %s", path, strerror(errno));
-    setvbuf(file, NULL, _IOLBF, 0);
+    log_close_file(which);
+    files[which] = fopen(path, "ae");
+    if (!files[which]) return err_set(e, ERR_IO, "%s: cannot be opened for writing: %s", path, strerror(errno));
+    setvbuf(files[which], NULL, _IOLBF, 0);
     return 0;
 }
 
-void log_close_file(void)
+void log_close_file(enum log_file which)
 {
-    if (file) fclose(file);
-    file = NULL;
+    if (files[which]) fclose(files[which]);
+    files[which] = NULL;
 }
 
 /* A log that cannot be written stops nobody's training. */
-static void write_file(enum log_level level, const char *line)
+static void write_file(FILE *file, enum log_level level, const char *line)
 {
     static const char *const NAMES[] = {"debug", "info", "warning"};
     char stamp[32];
@@ -45,10 +46,10 @@ static void write_file(enum log_level level, const char *line)
 static void emit(enum log_level level, const char *format, va_list args)
 {
     char line[2048];
-    if (!sink && !file) return;
     vsnprintf(line, sizeof line, format, args);
     if (sink) sink(sink_context, level, line);
-    if (file) write_file(level, line);
+    for (int k = 0; k < N_LOG_FILES; k++)
+        if (files[k]) write_file(files[k], level, line);
 }
 
 void log_debug(const char *format, ...)

@@ -11,16 +11,17 @@
 
 struct json;
 
+/* One row of the program's table: help, completions and man pages are made from it. */
 struct command {
     const char *name, *about;
+    const char *const *actions;        /* what the first argument may be, ends with NULL; NULL: it is no action */
+    const struct argp *argp;           /* with CLI_COMMON among its children */
     int (*run)(int argc, char **argv); /* argv[0] is "nerve NAME" */
 };
-int command_config(int argc, char **argv);
-int command_evaluate(int argc, char **argv);
-int command_info(int argc, char **argv);
-int command_score(int argc, char **argv);
-int command_synth(int argc, char **argv);
-int command_train(int argc, char **argv);
+extern const struct command COMMAND_CONFIG, COMMAND_EVALUATE, COMMAND_INFO, COMMAND_SCORE, COMMAND_SYNTH, COMMAND_TRAIN;
+
+/* The options that every subcommand has: --quiet, --verbose, --log-file. */
+extern const struct argp_child CLI_COMMON[];
 
 /* Prints the message and gives its exit status. */
 int cli_fail(const struct err *e);

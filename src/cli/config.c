@@ -70,21 +70,31 @@ static void print_keys(void)
     }
 }
 
-int command_config(int argc, char **argv)
+static const struct argp ARGP = {
+    .parser = parse,
+    .args_doc = "show CONFIG [KEY=VALUE...]\nkeys",
+    .doc = "Show a configuration with every key resolved, and where each value comes from; or list all keys as a Markdown table."
+           "\vExamples:\n"
+           "  nerve config show configs/synth.yaml\n"
+           "  nerve config show configs/twitter2017.yaml train.seed=2 data.rename.OTHER=MISC\n"
+           "  nerve config keys\n\n"
+           "A key that may differ between runs that must end in the same bytes is marked as a runtime key.",
+    .children = CLI_COMMON,
+};
+
+static int run_command(int argc, char **argv)
 {
-    static const struct argp argp = {
-        .parser = parse,
-        .args_doc = "show CONFIG [KEY=VALUE...]\nkeys",
-        .doc = "Show a configuration with every key resolved, and where each value comes from; or list all keys as a Markdown table."
-               "\vExamples:\n"
-               "  nerve config show configs/synth.yaml\n"
-               "  nerve config show configs/twitter2017.yaml train.seed=2 data.rename.OTHER=MISC\n"
-               "  nerve config keys\n\n"
-               "A key that may differ between runs that must end in the same bytes is marked as a runtime key.",
-    };
     struct arguments a = {0};
-    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    argp_parse(&ARGP, argc, argv, 0, NULL, &a);
     if (strcmp(a.action, "show") == 0) return show(&a);
     print_keys();
     return 0;
 }
+
+const struct command COMMAND_CONFIG = {
+    .name = "config",
+    .about = "show a resolved configuration, or list all keys",
+    .actions = (const char *const[]){"show", "keys", NULL},
+    .argp = &ARGP,
+    .run = run_command,
+};

@@ -45,33 +45,36 @@ static error_t parse(int key, char *text, struct argp_state *state)
     return ARGP_ERR_UNKNOWN;
 }
 
-int command_evaluate(int argc, char **argv)
+static const struct argp_option OPTIONS[] = {
+    {.name = "model", .key = 'm', .arg = "RUN|CHECKPOINT", .doc = "a run directory (its best epoch) or a checkpoint file"},
+    {.name = "data", .key = 'd', .arg = "DIR", .doc = "folder with the splits; default: the one that the run was trained on"},
+    {.name = "split", .key = 's', .arg = "SPLIT", .doc = "train, valid or test (default)"},
+    {.name = "threads", .key = 't', .arg = "N", .doc = "threads; default: one for each processor"},
+    {.name = "json", .key = 'j', .doc = "print one JSON object, as in eval/test.json; its measures are fractions"},
+    {0},
+};
+
+static const struct argp ARGP = {
+    .options = OPTIONS,
+    .parser = parse,
+    .doc =
+        "Score a trained model on a split: precision, recall and F1 of entities, micro, macro and per type, under the lenient (conlleval) "
+        "and the strict (IOB2) reading, with a 95 % bootstrap interval over tweets. Entities behind the model's longest tweet count as misses."
+        "\vExamples:\n"
+        "  nerve evaluate --model runs/synth\n"
+        "  nerve evaluate --model runs/synth/checkpoints/best.h5 --data synth --split valid --json",
+    .children = CLI_COMMON,
+};
+
+static int run_command(int argc, char **argv)
 {
-    static const struct argp_option options[] = {
-        {.name = "model", .key = 'm', .arg = "RUN|CHECKPOINT", .doc = "a run directory (its best epoch) or a checkpoint file"},
-        {.name = "data", .key = 'd', .arg = "DIR", .doc = "folder with the splits; default: the one that the run was trained on"},
-        {.name = "split", .key = 's', .arg = "SPLIT", .doc = "train, valid or test (default)"},
-        {.name = "threads", .key = 't', .arg = "N", .doc = "threads; default: one for each processor"},
-        {.name = "json", .key = 'j', .doc = "print one JSON object, as in eval/test.json; its measures are fractions"},
-        {0},
-    };
-    static const struct argp argp = {
-        .options = options,
-        .parser = parse,
-        .doc =
-            "Score a trained model on a split: precision, recall and F1 of entities, micro, macro and per type, under the lenient (conlleval) "
-            "and the strict (IOB2) reading, with a 95 % bootstrap interval over tweets. Entities behind the model's longest tweet count as misses."
-            "\vExamples:\n"
-            "  nerve evaluate --model runs/synth\n"
-            "  nerve evaluate --model runs/synth/checkpoints/best.h5 --data synth --split valid --json",
-    };
     static struct loaded_model model;
     struct arguments a = {.split = SPLIT_TEST};
     struct score score = {0};
     struct json *json = NULL;
     char *table = NULL;
     struct err e = {0};
-    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    argp_parse(&ARGP, argc, argv, 0, NULL, &a);
     if (machine_start(a.threads, &e) || loaded_model_open(a.model, &model, &e)) return cli_fail(&e);
     int code = loaded_model_evaluate(&model, a.data, a.split, &score, &e);
     if (!code) code = a.json ? score_json(&score, &json, &e) : score_table(&score, &table, &e);
@@ -82,3 +85,10 @@ int command_evaluate(int argc, char **argv)
     loaded_model_close(&model);
     return code ? cli_fail(&e) : 0;
 }
+
+const struct command COMMAND_EVALUATE = {
+    .name = "evaluate",
+    .about = "score a trained model on a split of a data set",
+    .argp = &ARGP,
+    .run = run_command,
+};

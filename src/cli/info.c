@@ -40,27 +40,30 @@ static int print_member(void *context, const char *key, const struct json *value
     return 0;
 }
 
-int command_info(int argc, char **argv)
+static const struct argp_option OPTIONS[] = {
+    {.name = "json", .key = 'j', .doc = "print one JSON object"},
+    {0},
+};
+
+static const struct argp ARGP = {
+    .options = OPTIONS,
+    .parser = parse,
+    .args_doc = "[RUN|CHECKPOINT]",
+    .doc =
+        "Print what this program is and what it runs on: versions, the kernels that were chosen for this processor, BLAS, threads. Or what a "
+        "checkpoint holds: its digest, which is checked, step, number of parameters, encoder, types and config."
+        "\vExamples:\n"
+        "  nerve info\n"
+        "  OPENBLAS_CORETYPE=Haswell nerve info --json\n"
+        "  nerve info runs/synth/checkpoints/last.h5",
+    .children = CLI_COMMON,
+};
+
+static int run_command(int argc, char **argv)
 {
-    static const struct argp_option options[] = {
-        {.name = "json", .key = 'j', .doc = "print one JSON object"},
-        {0},
-    };
-    static const struct argp argp = {
-        .options = options,
-        .parser = parse,
-        .args_doc = "[RUN|CHECKPOINT]",
-        .doc =
-            "Print what this program is and what it runs on: versions, the kernels that were chosen for this processor, BLAS, threads. Or what a "
-            "checkpoint holds: its digest, which is checked, step, number of parameters, encoder, types and config."
-            "\vExamples:\n"
-            "  nerve info\n"
-            "  OPENBLAS_CORETYPE=Haswell nerve info --json\n"
-            "  nerve info runs/synth/checkpoints/last.h5",
-    };
     struct arguments a = {0};
     struct err e = {0};
-    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    argp_parse(&ARGP, argc, argv, 0, NULL, &a);
     struct json *v = NULL;
     if (a.checkpoint ? checkpoint_describe(a.checkpoint, &v, &e) : machine_start(0, &e)) return cli_fail(&e);
     if (!a.checkpoint) v = machine_json();
@@ -72,3 +75,10 @@ int command_info(int argc, char **argv)
     }
     return 0;
 }
+
+const struct command COMMAND_INFO = {
+    .name = "info",
+    .about = "what this program runs on, or what a checkpoint holds",
+    .argp = &ARGP,
+    .run = run_command,
+};

@@ -13,14 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct command COMMANDS[] = {
-    {"train", "train a model as a config file says", command_train},
-    {"evaluate", "score a trained model on a split of a data set", command_evaluate},
-    {"score", "score a file of gold and predicted tags of any system", command_score},
-    {"synth", "make synthetic tweets to try the program on", command_synth},
-    {"config", "show a resolved configuration, or list all keys", command_config},
-    {"info", "what this program runs on, or what a checkpoint holds", command_info},
-};
+static const struct command *const COMMANDS[] = {&COMMAND_TRAIN, &COMMAND_EVALUATE, &COMMAND_SCORE,
+                                                 &COMMAND_SYNTH, &COMMAND_CONFIG,   &COMMAND_INFO};
 enum { N_COMMANDS = sizeof COMMANDS / sizeof *COMMANDS };
 
 int cli_fail(const struct err *e)
@@ -75,7 +69,7 @@ static void keep_standard_streams(void)
 static void print_help(FILE *f)
 {
     fprintf(f, "Usage: nerve COMMAND [ARGUMENT...]\n\nNamed entity recognition, trained and run natively.\n\n");
-    for (int i = 0; i < N_COMMANDS; i++) fprintf(f, "  %-10s %s\n", COMMANDS[i].name, COMMANDS[i].about);
+    for (int i = 0; i < N_COMMANDS; i++) fprintf(f, "  %-10s %s\n", COMMANDS[i]->name, COMMANDS[i]->about);
     fprintf(f, "\n`nerve COMMAND --help` describes a command with examples; `nerve --version` prints the version.\n"
                "Data go to stdout, messages to stderr. Exit status: 0 done, 1 a check failed, 64 usage, 65 bad data,\n"
                "66 no input, 70 internal error, 74 input or output, 78 bad configuration, 130 or 143 stopped by a signal.\n");
@@ -84,7 +78,7 @@ static void print_help(FILE *f)
 static int unknown_command(const char *name)
 {
     const char *names[N_COMMANDS];
-    for (int i = 0; i < N_COMMANDS; i++) names[i] = COMMANDS[i].name;
+    for (int i = 0; i < N_COMMANDS; i++) names[i] = COMMANDS[i]->name;
     const char *meant = name[0] == '-' ? NULL : nearest_word(name, names, N_COMMANDS);
     fprintf(stderr, "nerve: unknown %s '%s'", name[0] == '-' ? "option" : "command", name);
     if (meant)
@@ -116,10 +110,10 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < N_COMMANDS; i++) {
         char name[64];
-        if (strcmp(argv[1], COMMANDS[i].name) != 0) continue;
-        snprintf(name, sizeof name, "nerve %s", COMMANDS[i].name);
+        if (strcmp(argv[1], COMMANDS[i]->name) != 0) continue;
+        snprintf(name, sizeof name, "nerve %s", COMMANDS[i]->name);
         argv[1] = name;
-        int status = COMMANDS[i].run(argc - 1, argv + 1);
+        int status = COMMANDS[i]->run(argc - 1, argv + 1);
         sink_clear();
         return status;
     }

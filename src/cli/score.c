@@ -88,26 +88,36 @@ static int run(const struct arguments *a, struct err *e)
     return code;
 }
 
-int command_score(int argc, char **argv)
+static const struct argp_option OPTIONS[] = {
+    {.name = "json", .key = 'j', .doc = "print one JSON object; its measures are fractions"},
+    {0},
+};
+
+static const struct argp ARGP = {
+    .options = OPTIONS,
+    .parser = parse,
+    .args_doc = "FILE",
+    .doc = "Score the predictions of any system: precision, recall and F1 of entities, under the lenient (conlleval) and the strict "
+           "(IOB2) reading of the tags."
+           "\vFILE has a line for each word, `token ... gold predicted`, in columns separated by TABs or blanks, and a blank line "
+           "between sentences; only the last two columns count. IMGID and -DOCSTART- lines are skipped. '-' reads stdin.\n\n"
+           "Examples:\n"
+           "  nerve score predictions.txt\n"
+           "  paste -d'\\t' gold.conll <(cut -f2 predicted.conll) | nerve score --json -",
+    .children = CLI_COMMON,
+};
+
+static int run_command(int argc, char **argv)
 {
-    static const struct argp_option options[] = {
-        {.name = "json", .key = 'j', .doc = "print one JSON object; its measures are fractions"},
-        {0},
-    };
-    static const struct argp argp = {
-        .options = options,
-        .parser = parse,
-        .args_doc = "FILE",
-        .doc = "Score the predictions of any system: precision, recall and F1 of entities, under the lenient (conlleval) and the strict "
-               "(IOB2) reading of the tags."
-               "\vFILE has a line for each word, `token ... gold predicted`, in columns separated by TABs or blanks, and a blank line "
-               "between sentences; only the last two columns count. IMGID and -DOCSTART- lines are skipped. '-' reads stdin.\n\n"
-               "Examples:\n"
-               "  nerve score predictions.txt\n"
-               "  paste -d'\\t' gold.conll <(cut -f2 predicted.conll) | nerve score --json -",
-    };
     struct arguments a = {0};
     struct err e = {0};
-    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    argp_parse(&ARGP, argc, argv, 0, NULL, &a);
     return run(&a, &e) ? cli_fail(&e) : 0;
 }
+
+const struct command COMMAND_SCORE = {
+    .name = "score",
+    .about = "score a file of gold and predicted tags of any system",
+    .argp = &ARGP,
+    .run = run_command,
+};

@@ -1,7 +1,6 @@
 /* sink.c - the bar is one line that is redrawn at most ten times a second and cleared before any other line; without a terminal there is a
  * plain line every five seconds. An epoch's end always shows. Each update is one write, so lines of other programs do not cut it. */
 #include "sink.h"
-#include "log.h"
 #include "progress.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +16,9 @@ enum { TEXT_SIZE = 512, BAR_CELLS = 20 };
 static struct {
     bool terminal; /* stderr is one that can redraw a line */
     bool colours;
-    bool drawn;  /* a bar is on the screen */
-    double last; /* when progress was shown, in seconds */
+    enum log_level level; /* the least that is shown */
+    bool drawn;           /* a bar is on the screen */
+    double last;          /* when progress was shown, in seconds */
 } sink;
 
 static double seconds(void)
@@ -50,7 +50,7 @@ static void show_log(void *context, enum log_level level, const char *line)
     char text[2200];
     const char *mark = level != LOG_WARNING ? "" : sink.colours ? "\033[33mwarning:\033[0m " : "warning: ";
     (void)context;
-    if (level == LOG_DEBUG) return;
+    if (level < sink.level) return;
     int n = snprintf(text, sizeof text, "%s%s%s\n", sink.drawn ? "\r\033[K" : "", mark, line);
     sink.drawn = false;
     put(text, n < (int)sizeof text ? (size_t)n : sizeof text - 1);
@@ -104,6 +104,7 @@ static void draw(const struct progress *p)
 static void show_progress(void *context, const struct progress *p)
 {
     (void)context;
+    if (sink.level > LOG_INFO) return;
     double now = seconds();
     if (!p->epoch_end && now - sink.last < (sink.terminal ? REDRAW_S : LINE_S)) return;
     sink.last = now;
@@ -118,11 +119,17 @@ static void show_progress(void *context, const struct progress *p)
     }
 }
 
+void sink_set_level(enum log_level level)
+{
+    sink.level = level;
+}
+
 void sink_start(void)
 {
     const char *terminal = getenv("TERM"), *no_colour = getenv("NO_COLOR");
     sink.terminal = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
     sink.colours = sink.terminal && !(no_colour && no_colour[0]);
+    sink.level = LOG_INFO;
     sink.drawn = false;
     sink.last = seconds() - LINE_S; /* the first report shows at once */
     log_set_sink(show_log, NULL);

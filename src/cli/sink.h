@@ -2,8 +2,12 @@
 #ifndef SINK_H
 #define SINK_H
 
+#include "log.h"
+
 /* Takes the lines of log.h and the reports of progress.h. NO_COLOR: no colours; TERM=dumb: no bar either. */
 void sink_start(void);
+/* Shows lines from this level on (LOG_INFO at first), and progress only where it is not above LOG_INFO. */
+void sink_set_level(enum log_level level);
 /* Removes the bar, before something else is printed. */
 void sink_clear(void);
 

@@ -30,30 +30,33 @@ static error_t parse(int key, char *text, struct argp_state *state)
     return ARGP_ERR_UNKNOWN;
 }
 
-int command_synth(int argc, char **argv)
+static const struct argp_option OPTIONS[] = {
+    {.name = "tweets", .key = 't', .arg = "N", .doc = "tweets in all, split 70/10/20 into train, valid and test (default 2000)"},
+    {.name = "seed", .key = 's', .arg = "S", .doc = "another seed gives other tweets, the same seed the same bytes (default 1)"},
+    {0},
+};
+
+static const struct argp ARGP = {
+    .options = OPTIONS,
+    .parser = parse,
+    .args_doc = "DIR",
+    .doc =
+        "Make synthetic tweets: DIR/train.txt, valid.txt, test.txt in the format of the Twitter sets, and vocab.txt. Most names of valid and test "
+        "never occur in train, and a name's type follows from its context alone, so a list of names does not help: the F1 of one that "
+        "knows every training name is printed beside."
+        "\vExamples:\n"
+        "  nerve synth synth --tweets 2000 --seed 1\n"
+        "  nerve train configs/synth.yaml data.dir=synth --out runs/synth",
+    .children = CLI_COMMON,
+};
+
+static int run_command(int argc, char **argv)
 {
-    static const struct argp_option options[] = {
-        {.name = "tweets", .key = 't', .arg = "N", .doc = "tweets in all, split 70/10/20 into train, valid and test (default 2000)"},
-        {.name = "seed", .key = 's', .arg = "S", .doc = "another seed gives other tweets, the same seed the same bytes (default 1)"},
-        {0},
-    };
-    static const struct argp argp = {
-        .options = options,
-        .parser = parse,
-        .args_doc = "DIR",
-        .doc =
-            "Make synthetic tweets: DIR/train.txt, valid.txt, test.txt in the format of the Twitter sets, and vocab.txt. Most names of valid and test "
-            "never occur in train, and a name's type follows from its context alone, so a list of names does not help: the F1 of one that "
-            "knows every training name is printed beside."
-            "\vExamples:\n"
-            "  nerve synth synth --tweets 2000 --seed 1\n"
-            "  nerve train configs/synth.yaml data.dir=synth --out runs/synth",
-    };
     static const char *const SPLITS[] = {"train", "valid", "test"};
     struct arguments a = {.tweets = 2000, .seed = 1};
     struct synth_report report;
     struct err e = {0};
-    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    argp_parse(&ARGP, argc, argv, 0, NULL, &a);
     if (synth_write(a.directory, a.tweets, a.seed, &report, &e)) return cli_fail(&e);
     printf("%-6s %8s %9s %16s %11s\n", "split", "tweets", "entities", "unseen in train", "lexicon F1");
     printf("%-6s %8d %9d %16s %11s\n", SPLITS[0], report.tweets[0], report.entities[0], "-", "-");
@@ -62,3 +65,10 @@ int command_synth(int argc, char **argv)
                report.lexicon_f1[k]);
     return 0;
 }
+
+const struct command COMMAND_SYNTH = {
+    .name = "synth",
+    .about = "make synthetic tweets to try the program on",
+    .argp = &ARGP,
+    .run = run_command,
+};

@@ -65,36 +65,36 @@ static int read_config(const struct arguments *a, struct nerve_config *c, struct
     return code;
 }
 
-int command_train(int argc, char **argv)
+static const struct argp_option OPTIONS[] = {
+    {.name = "out", .key = 'o', .arg = "DIR", .doc = "run directory; it must be empty or absent"},
+    {.name = "resume", .key = 'r', .doc = "go on with the run in DIR, from its last checkpoint; from the beginning where there is none"},
+    {.name = "force", .key = 'f', .doc = "remove the run in DIR and start anew"},
+    {0},
+};
+
+static const struct argp ARGP = {
+    .options = OPTIONS,
+    .parser = parse,
+    .args_doc = "CONFIG [KEY=VALUE...]",
+    .doc = "Train as CONFIG says; KEY=VALUE overrides one key of it (`nerve config keys` lists them)."
+           "\vDIR gets config.yaml, run.json, train.log, metrics.jsonl, checkpoints/{last,previous,best}.h5, eval/, predictions.jsonl and "
+           "report.html. SIGINT and SIGTERM finish the step, save, and end with 130 or 143; --resume goes on from there and ends with the "
+           "same bytes as a run that was never stopped.\n\n"
+           "Examples:\n"
+           "  nerve train configs/synth.yaml data.dir=synth --out runs/synth\n"
+           "  nerve train configs/synth.yaml data.dir=synth --out runs/synth --resume\n"
+           "  nerve train configs/synth.yaml data.dir=synth train.seed=2 --out runs/synth --force",
+    .children = CLI_COMMON,
+};
+
+static int run_command(int argc, char **argv)
 {
-    static const struct argp_option options[] = {
-        {.name = "out", .key = 'o', .arg = "DIR", .doc = "run directory; it must be empty or absent"},
-        {.name = "resume",
-         .key = 'r',
-         .doc = "go on with the run in DIR, from its last checkpoint; from the beginning where there is none"},
-        {.name = "force", .key = 'f', .doc = "remove the run in DIR and start anew"},
-        {0},
-    };
-    static const struct argp argp = {
-        .options = options,
-        .parser = parse,
-        .args_doc = "CONFIG [KEY=VALUE...]",
-        .doc =
-            "Train as CONFIG says; KEY=VALUE overrides one key of it (`nerve config keys` lists them)."
-            "\vDIR gets config.yaml, run.json, train.log, metrics.jsonl, checkpoints/{last,previous,best}.h5, eval/, predictions.jsonl and "
-            "report.html. SIGINT and SIGTERM finish the step, save, and end with 130 or 143; --resume goes on from there and ends with the "
-            "same bytes as a run that was never stopped.\n\n"
-            "Examples:\n"
-            "  nerve train configs/synth.yaml data.dir=synth --out runs/synth\n"
-            "  nerve train configs/synth.yaml data.dir=synth --out runs/synth --resume\n"
-            "  nerve train configs/synth.yaml data.dir=synth train.seed=2 --out runs/synth --force",
-    };
     static struct nerve_config config;
     const char *overrides[argc];
     struct arguments a = {.overrides = overrides};
     struct err e = {0};
     enum run_end end;
-    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    argp_parse(&ARGP, argc, argv, 0, NULL, &a);
     if (read_config(&a, &config, &e) || machine_start(config.train.threads, &e)) return cli_fail(&e);
     catch_signals();
     if (run_train(&config, a.out, a.mode, &stop, &end, &e)) return cli_fail(&e);
@@ -102,3 +102,10 @@ int command_train(int argc, char **argv)
     log_info("stopped by a signal, saved; `--resume` goes on");
     return 128 + stop;
 }
+
+const struct command COMMAND_TRAIN = {
+    .name = "train",
+    .about = "train a model as a config file says",
+    .argp = &ARGP,
+    .run = run_command,
+};

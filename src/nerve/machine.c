@@ -1,6 +1,7 @@
 #include "machine.h"
 #include "ag.h"
 #include "json.h"
+#include "log.h"
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +21,11 @@ int machine_processors(void)
 
 int machine_start(int threads, struct err *e)
 {
-    return ag_start(threads > 0 ? threads : machine_processors(), e);
+    int code = ag_start(threads > 0 ? threads : machine_processors(), e);
+    if (code) return code;
+    ag_machine m = ag_describe();
+    log_debug("%d threads, %s kernels, BLAS %s on core type %s", m.threads, m.kernels, m.blas, m.core_type);
+    return 0;
 }
 
 static void processor_name(char *name, size_t size)

@@ -456,9 +456,9 @@ int run_train(const struct nerve_config *config, const char *directory, enum run
     if (!code && is_finished(before)) {
         *end = RUN_FINISHED;
         code = check_finished(&r, e);
-    } else if (!code && !(code = run_path(&r.directory, "train.log", path, e)) && !(code = log_open_file(path, e))) {
+    } else if (!code && !(code = run_path(&r.directory, "train.log", path, e)) && !(code = log_open_file(LOG_FILE_RUN, path, e))) {
         code = train(&r, mode, before, end, e);
-        log_close_file();
+        log_close_file(LOG_FILE_RUN);
     }
     json_free(before);
     metrics_close(&r.metrics);

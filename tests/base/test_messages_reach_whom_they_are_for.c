@@ -90,9 +90,9 @@ static void a_log_file_gets_each_line_with_time_and_level_after_what_it_held(voi
     assert_int_equal(temporary_folder(folder), 0);
     assert_int_equal(path_join(path, sizeof path, folder, "log", &e), 0);
     for (int run = 1; run <= 2; run++) {
-        assert_int_equal(log_open_file(path, &e), 0);
+        assert_int_equal(log_open_file(LOG_FILE_RUN, path, &e), 0);
         log_warning("run %d", run);
-        log_close_file();
+        log_close_file(LOG_FILE_RUN);
         log_info("after the end");
     }
     assert_int_equal(file_read(path, 1000, &text, &size, &e), 0);
@@ -111,7 +111,7 @@ static void a_log_file_that_cannot_be_opened_is_refused_by_name(void **state)
 {
     (void)state;
     struct err e;
-    assert_int_equal(log_open_file("/nowhere/train.log", &e), ERR_IO);
+    assert_int_equal(log_open_file(LOG_FILE_RUN, "/nowhere/train.log", &e), ERR_IO);
     assert_string_equal(e.text, "/nowhere/train.log: cannot be opened for writing: No such file or directory");
 }
 

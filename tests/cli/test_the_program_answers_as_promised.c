@@ -319,6 +319,50 @@ static void no_sentence_scores_zero_with_a_warning(void **state)
 
 /* ---- synthetic tweets ---- */
 
+/* ---- how much is said, and where ---- */
+
+static void quiet_and_verbose_decide_what_is_shown(void **state)
+{
+    (void)state;
+    struct program p;
+    run(&p, NULL, "info --json");
+    assert_string_equal(p.errors, "");
+    program_free(&p);
+    run(&p, NULL, "info --json --verbose");
+    assert_int_equal(p.status, 0);
+    assert_holds(p.errors, "kernels, BLAS ");
+    program_free(&p);
+    char arguments[PATH_MAX + 128];
+    snprintf(arguments, sizeof arguments, "score -q %s", write_file("empty.txt", "\n"));
+    run(&p, NULL, arguments);
+    assert_int_equal(p.status, 0);
+    assert_holds(p.errors, "holds no sentence"); /* a warning is never silenced */
+    program_free(&p);
+}
+
+static void a_log_file_gets_what_is_shown_and_what_is_not(void **state)
+{
+    (void)state;
+    struct program p;
+    struct err e = {0};
+    char arguments[2 * PATH_MAX + 128], log[PATH_MAX + 16], *text;
+    size_t size;
+    snprintf(log, sizeof log, "%s/mine.log", folder);
+    snprintf(arguments, sizeof arguments, "info --json -q --log-file %s", log);
+    run(&p, NULL, arguments);
+    assert_int_equal(p.status, 0);
+    assert_string_equal(p.errors, "");
+    program_free(&p);
+    assert_int_equal(file_read(log, 10000, &text, &size, &e), 0);
+    assert_holds(text, " debug ");
+    free(text);
+    run(&p, NULL, "info --log-file /nowhere/mine.log");
+    assert_int_equal(p.status, 74);
+    assert_string_equal(p.output, "");
+    assert_holds(p.errors, "nerve: /nowhere/mine.log: cannot be opened for writing");
+    program_free(&p);
+}
+
 static void synth_writes_the_same_bytes_for_the_same_seed(void **state)
 {
     (void)state;
@@ -421,6 +465,8 @@ int main(void)
         cmocka_unit_test(scores_of_a_file_and_of_stdin_are_the_same),
         cmocka_unit_test(a_bad_line_of_scores_is_bad_data_with_its_place),
         cmocka_unit_test(no_sentence_scores_zero_with_a_warning),
+        cmocka_unit_test(quiet_and_verbose_decide_what_is_shown),
+        cmocka_unit_test(a_log_file_gets_what_is_shown_and_what_is_not),
         cmocka_unit_test(synth_writes_the_same_bytes_for_the_same_seed),
         cmocka_unit_test(info_names_the_kernels_blas_and_threads),
         cmocka_unit_test(info_shows_the_core_type_that_the_environment_chooses),
