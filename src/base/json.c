@@ -226,6 +226,11 @@ void json_append_number(struct json *array, double x)
     append(array, new_number(x));
 }
 
+void json_append_boolean(struct json *array, bool x)
+{
+    append(array, json_boolean(x));
+}
+
 void json_append_string(struct json *array, const char *s)
 {
     append(array, new_string(s));

@@ -1,15 +1,15 @@
 /* json.h - JSON values, read and written. The only room that knows jansson, whose symbols no name here may repeat.
  *
- * A value that json_new_object, json_new_array or json_parse gave must be freed; a value put into another belongs to it. Everything that json_get or json_at
- * gives is borrowed. Building never fails but for memory, which aborts (metrics and reports are small).
+ * A value that json_new_object, json_new_array or json_parse gave must be freed; a value put into another belongs to it. Everything that
+ * json_get or json_at gives is borrowed. Building never fails but for memory, which aborts (metrics and reports are small).
  */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
+#include "err.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "err.h"
 
 struct json;
 
@@ -20,7 +20,7 @@ void json_free(struct json *v);
 bool json_is_object(const struct json *v);
 bool json_is_array(const struct json *v);
 const struct json *json_get(const struct json *object, const char *key); /* NULL where absent or not an object */
-size_t json_size(const struct json *v);                                 /* members or elements */
+size_t json_size(const struct json *v);                                  /* members or elements */
 const struct json *json_at(const struct json *array, size_t i);
 bool json_read_integer(const struct json *v, int64_t *x); /* false where it is no integer (NULL included) */
 bool json_read_number(const struct json *v, double *x);
@@ -39,6 +39,7 @@ void json_set_string(struct json *object, const char *key, const char *s);
 void json_append(struct json *array, struct json *value); /* takes value */
 void json_append_integer(struct json *array, int64_t x);
 void json_append_number(struct json *array, double x);
+void json_append_boolean(struct json *array, bool x);
 void json_append_string(struct json *array, const char *s);
 
 /* Members in the order of insertion, numbers with up to 17 digits. indent 0: one line. Free the text. */

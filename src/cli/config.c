@@ -1,6 +1,8 @@
-/* config.c - `nerve config show CONFIG [key=value ...]` and `nerve config keys`. */
+/* config.c - `nerve config show CONFIG [key=value ...]`, `init [FILE]`, `schema` and `keys`. */
 #include "config.h"
 #include "cli.h"
+#include "files.h"
+#include "json.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +12,30 @@ struct arguments {
     char **overrides;
     int n_overrides;
 };
+
+static int show(const struct arguments *a, struct err *e);
+static int init(const struct arguments *a, struct err *e);
+static int schema(const struct arguments *a, struct err *e);
+static int keys(const struct arguments *a, struct err *e);
+
+static const char *const ACTIONS[] = {"show", "init", "schema", "keys", NULL};
+static const struct {
+    int (*run)(const struct arguments *a, struct err *e);
+    int least, most; /* arguments behind the action */
+    const char *takes;
+} RUN[] = {
+    {show, 1, 1 << 20, "CONFIG [KEY=VALUE...]"},
+    {init, 0, 1, "[FILE]"},
+    {schema, 0, 0, "no argument"},
+    {keys, 0, 0, "no argument"},
+};
+
+static int find_action(const char *name)
+{
+    for (int k = 0; ACTIONS[k]; k++)
+        if (strcmp(ACTIONS[k], name) == 0) return k;
+    return -1;
+}
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
@@ -27,39 +53,62 @@ static error_t parse(int key, char *text, struct argp_state *state)
         a->overrides = state->argv + state->next;
         a->n_overrides = state->argc - state->next;
         return 0;
-    case ARGP_KEY_END:
-        if (!a->action || (strcmp(a->action, "show") != 0 && strcmp(a->action, "keys") != 0))
-            argp_error(state, "expected `show CONFIG` or `keys`%s%s%s", a->action ? ", found '" : "", a->action ? a->action : "",
+    case ARGP_KEY_END: {
+        int action = a->action ? find_action(a->action) : -1, n = (a->path ? 1 : 0) + a->n_overrides;
+        if (action < 0)
+            argp_error(state, "expected show, init, schema or keys%s%s%s", a->action ? ", found '" : "", a->action ? a->action : "",
                        a->action ? "'" : "");
-        if (strcmp(a->action, "show") == 0 && !a->path) argp_error(state, "show: the configuration file is missing");
-        if (strcmp(a->action, "keys") == 0 && a->path) argp_error(state, "keys: takes no argument, found '%s'", a->path);
+        else if (n < RUN[action].least || n > RUN[action].most)
+            argp_error(state, "%s: takes %s", a->action, RUN[action].takes);
         return 0;
+    }
     }
     return ARGP_ERR_UNKNOWN;
 }
 
-static int show(const struct arguments *a)
+static int print(char *text, struct err *e)
 {
-    struct nerve_config c;
-    struct err e = {0};
-    config_default(&c);
-    if (config_read_file(a->path, &c, &e)) return cli_fail(&e);
-    for (int i = 0; i < a->n_overrides; i++)
-        if (config_set(&c, a->overrides[i], &e)) return cli_fail(&e);
-    if (config_check(&c, &e)) return cli_fail(&e);
-    char *text = config_text(&c, CONFIG_SHOW);
-    if (!text) {
-        err_set(&e, ERR_INTERNAL, "out of memory");
-        return cli_fail(&e);
-    }
+    if (!text) return err_set(e, ERR_INTERNAL, "out of memory");
     fputs(text, stdout);
     free(text);
     return 0;
 }
 
-/* The body of docs/config.md. */
-static void print_keys(void)
+static int show(const struct arguments *a, struct err *e)
 {
+    static struct nerve_config c;
+    config_default(&c);
+    int code = config_read_file(a->path, &c, e);
+    for (int i = 0; i < a->n_overrides && !code; i++) code = config_set(&c, a->overrides[i], e);
+    if (!code) code = config_check(&c, e);
+    return code ? code : print(config_text(&c, CONFIG_SHOW), e);
+}
+
+static int init(const struct arguments *a, struct err *e)
+{
+    static struct nerve_config c;
+    config_default(&c);
+    char *text = config_text(&c, CONFIG_INIT);
+    if (!a->path || !text) return print(text, e);
+    int code = file_exists(a->path) ? err_set(e, ERR_USAGE, "%s: is there already; name another file, or remove it", a->path)
+                                    : file_write_bytes(a->path, text, strlen(text), e);
+    free(text);
+    return code;
+}
+
+static int schema(const struct arguments *a, struct err *e)
+{
+    (void)a;
+    (void)e;
+    cli_print_json(config_schema());
+    return 0;
+}
+
+/* The body of docs/config.md. */
+static int keys(const struct arguments *a, struct err *e)
+{
+    (void)a;
+    (void)e;
     printf("| key | value | default | runtime | meaning |\n| --- | --- | --- | --- | --- |\n");
     for (int i = 0; i < N_CONFIG_KEYS; i++) {
         const struct config_key *k = &CONFIG_KEYS[i];
@@ -68,33 +117,36 @@ static void print_keys(void)
         printf("| `%s` | %s | %s%s%s | %s | %s |\n", k->name, expected, k->initial[0] ? "`" : "", k->initial[0] ? k->initial : "not set",
                k->initial[0] ? "`" : "", k->runtime ? "yes" : "", k->about);
     }
+    return 0;
 }
 
 static const struct argp ARGP = {
     .parser = parse,
-    .args_doc = "show CONFIG [KEY=VALUE...]\nkeys",
-    .doc = "Show a configuration with every key resolved, and where each value comes from; or list all keys as a Markdown table."
-           "\vExamples:\n"
+    .args_doc = "show CONFIG [KEY=VALUE...]\ninit [FILE]\nschema\nkeys",
+    .doc = "Show a configuration with every key resolved, and where each value comes from; begin a new one, with every key at its default "
+           "and explained; print the table of keys as a JSON Schema, or as a Markdown table."
+           "\vA key that may differ between runs that must end in the same bytes is marked as a runtime key.\n\n"
+           "Examples:\n"
            "  nerve config show configs/synth.yaml\n"
            "  nerve config show configs/twitter2017.yaml train.seed=2 data.rename.OTHER=MISC\n"
-           "  nerve config keys\n\n"
-           "A key that may differ between runs that must end in the same bytes is marked as a runtime key.",
+           "  nerve config init my.yaml\n"
+           "  nerve config schema\n"
+           "  nerve config keys",
     .children = CLI_COMMON,
 };
 
 static int run_command(int argc, char **argv)
 {
     struct arguments a = {0};
+    struct err e = {0};
     argp_parse(&ARGP, argc, argv, 0, NULL, &a);
-    if (strcmp(a.action, "show") == 0) return show(&a);
-    print_keys();
-    return 0;
+    return RUN[find_action(a.action)].run(&a, &e) ? cli_fail(&e) : 0;
 }
 
 const struct command COMMAND_CONFIG = {
     .name = "config",
-    .about = "show a resolved configuration, or list all keys",
-    .actions = (const char *const[]){"show", "keys", NULL},
+    .about = "show, begin or describe a configuration",
+    .actions = ACTIONS,
     .argp = &ARGP,
     .run = run_command,
 };

@@ -76,10 +76,13 @@ enum config_form {
     CONFIG_RESOLVED, /* every key */
     CONFIG_PAYLOAD,  /* without the runtime keys: what decides a run's last bytes, as a checkpoint holds it */
     CONFIG_SHOW,     /* every key, and where its value comes from as a comment */
+    CONFIG_INIT,     /* every key, and above it as comments what it means and what it may be */
 };
 char *config_text(const struct nerve_config *c, enum config_form form);
 /* The same as an object of sections; free it. */
 struct json *config_json(const struct nerve_config *c, enum config_form form);
+/* The table as a JSON Schema; free it. */
+struct json *config_schema(void);
 /* Name of the first key that is not a runtime key and differs, or NULL. */
 const char *config_difference(const struct nerve_config *a, const struct nerve_config *b);
 

@@ -95,6 +95,30 @@ static void write_origin(FILE *f, const struct nerve_config *c, int key, int wid
         fputs(origin == CONFIG_ARGUMENT ? "command line" : "default", f);
 }
 
+/* Lines of at most 100 columns. */
+static void write_comment(FILE *f, const char *text)
+{
+    enum { WIDTH = 96 };
+    while (*text) {
+        size_t n = strlen(text), cut = n;
+        if (n > WIDTH)
+            for (cut = WIDTH; cut > 0 && text[cut] != ' ';) cut--;
+        if (cut == 0) cut = strcspn(text, " "); /* a word that is longer than a line */
+        fprintf(f, "  # %.*s\n", (int)cut, text);
+        text += cut;
+        text += strspn(text, " ");
+    }
+}
+
+static void write_meaning(FILE *f, int key)
+{
+    char expected[256];
+    const struct config_key *k = &CONFIG_KEYS[key];
+    config_expected(key, expected, sizeof expected);
+    write_comment(f, k->about);
+    fprintf(f, "  # (%s%s)\n", expected, k->runtime ? "; a run may be resumed with another value" : "");
+}
+
 char *config_text(const struct nerve_config *c, enum config_form form)
 {
     char *text = NULL;
@@ -107,7 +131,8 @@ char *config_text(const struct nerve_config *c, enum config_form form)
         const char *dot = strchr(k->name, '.');
         size_t n = (size_t)(dot - k->name);
         if (form == CONFIG_PAYLOAD && k->runtime) continue;
-        if (strncmp(section, k->name, n + 1) != 0) fprintf(f, "%.*s:\n", (int)n, k->name);
+        if (strncmp(section, k->name, n + 1) != 0) fprintf(f, "%s%.*s:\n", form == CONFIG_INIT && i > 0 ? "\n" : "", (int)n, k->name);
+        if (form == CONFIG_INIT) write_meaning(f, i);
         section = k->name;
         long start = ftell(f);
         fprintf(f, "  %s: ", dot + 1);

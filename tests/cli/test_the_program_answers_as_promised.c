@@ -63,10 +63,13 @@ static const struct call CALLS[] = {
     {"an unknown option", "--helpp", 64, NULL, "nerve: unknown option '--helpp'; `nerve --help` lists what there is\n"},
 
     {"config help", "config --help", 0, "Usage: nerve config", NULL},
-    {"config without a verb", "config", 64, NULL, "nerve config: expected `show CONFIG` or `keys`\n"},
-    {"config with another verb", "config sow x", 64, NULL, "nerve config: expected `show CONFIG` or `keys`, found 'sow'\n"},
-    {"config show without a file", "config show", 64, NULL, "nerve config: show: the configuration file is missing\n"},
-    {"config keys with an argument", "config keys x", 64, NULL, "nerve config: keys: takes no argument, found 'x'\n"},
+    {"config without a verb", "config", 64, NULL, "nerve config: expected show, init, schema or keys\n"},
+    {"config with another verb", "config sow x", 64, NULL, "nerve config: expected show, init, schema or keys, found 'sow'\n"},
+    {"config show without a file", "config show", 64, NULL, "nerve config: show: takes CONFIG [KEY=VALUE...]\n"},
+    {"config keys with an argument", "config keys x", 64, NULL, "nerve config: keys: takes no argument\n"},
+    {"config init with two files", "config init x y", 64, NULL, "nerve config: init: takes [FILE]\n"},
+    {"config init of a file that is there", "config init " SOURCE_ROOT "/configs/synth.yaml", 64, NULL,
+     "nerve: " SOURCE_ROOT "/configs/synth.yaml: is there already; name another file, or remove it\n"},
     {"config with an unknown option", "config keys --all", 64, NULL, "nerve config: unrecognized option '--all'"},
     {"config show of no file", "config show /no/such.yaml", 66, NULL, "nerve: /no/such.yaml"},
     {"config show of a folder", "config show /", 74, NULL, "nerve: /: cannot read: Is a directory\n"},
@@ -213,6 +216,76 @@ static void the_page_of_keys_is_the_table_of_the_program(void **state)
         fail_msg("docs/config.md is out of date: its table must be the output of `nerve config keys`");
     free(page);
     program_free(&p);
+}
+
+static void what_config_init_writes_is_every_default_explained(void **state)
+{
+    (void)state;
+    struct program fresh, shown, keys;
+    struct err e = {0};
+    char arguments[PATH_MAX + 128], path[PATH_MAX + 64], *text;
+    size_t size;
+    snprintf(path, sizeof path, "%s/fresh.yaml", folder);
+    snprintf(arguments, sizeof arguments, "config init %s", path);
+    run(&fresh, NULL, arguments);
+    assert_int_equal(fresh.status, 0);
+    assert_string_equal(fresh.output, "");
+    snprintf(arguments, sizeof arguments, "config show %s", path);
+    run(&shown, NULL, arguments);
+    assert_int_equal(shown.status, 0);
+    assert_null(strstr(shown.output, "# default")); /* no key was left out */
+    assert_int_equal(file_read(path, 1 << 20, &text, &size, &e), 0);
+    run(&keys, NULL, "config keys");
+    int n = 0;
+    for (char *row = strtok(keys.output, "\n"); row; row = strtok(NULL, "\n")) {
+        char name[64], initial[64], line[160];
+        if (sscanf(row, "| `%*[a-z].%63[a-z0-9_]` | %*[^|] | `%63[^`]`", name, initial) != 2) continue;
+        bool number = strspn(initial, "0123456789.e-") == strlen(initial);
+        snprintf(line, sizeof line, number ? "  %s: " : "  %s: %s\n", name, initial);
+        assert_holds(text, line);
+        n++;
+    }
+    assert_true(n > 20);
+    free(text);
+    program_free(&fresh);
+    program_free(&shown);
+    program_free(&keys);
+}
+
+static void the_schema_has_every_key_with_its_default_and_no_other(void **state)
+{
+    (void)state;
+    struct program p, keys;
+    struct err e = {0};
+    struct json *schema;
+    bool open = true;
+    run(&p, NULL, "config schema");
+    run(&keys, NULL, "config keys");
+    assert_int_equal(p.status, 0);
+    assert_int_equal(json_parse(p.output, strlen(p.output), "schema", &schema, &e), 0);
+    assert_holds(json_text(json_get(schema, "$schema")), "json-schema.org");
+    const struct json *sections = json_get(schema, "properties");
+    size_t in_schema = 0, in_table = 0;
+    for (size_t k = 0; k < 3; k++) {
+        const struct json *section = json_get(sections, (const char *const[]){"data", "model", "train"}[k]);
+        assert_true(json_read_boolean(json_get(section, "additionalProperties"), &open) && !open);
+        in_schema += json_size(json_get(section, "properties"));
+    }
+    for (char *row = strtok(keys.output, "\n"); row; row = strtok(NULL, "\n")) {
+        char section[16], name[64];
+        if (sscanf(row, "| `%15[a-z].%63[a-z0-9_]`", section, name) != 2) continue;
+        const struct json *key = json_get(json_get(json_get(sections, section), "properties"), name);
+        if (!json_get(key, "default") || !json_text(json_get(key, "description"))) fail_msg("%s.%s", section, name);
+        in_table++;
+    }
+    assert_int_equal(in_schema, in_table);
+    double warmup = NAN, most = NAN;
+    const struct json *train = json_get(json_get(sections, "train"), "properties");
+    assert_true(json_read_number(json_get(json_get(train, "warmup"), "default"), &warmup) && warmup == 0.1);
+    assert_true(json_read_number(json_get(json_get(train, "warmup"), "maximum"), &most) && most == 1);
+    json_free(schema);
+    program_free(&p);
+    program_free(&keys);
 }
 
 /* ---- scores ---- */
@@ -460,6 +533,8 @@ int main(void)
         cmocka_unit_test(every_command_that_is_listed_has_help_with_an_example),
         cmocka_unit_test(a_bad_configuration_is_shown_with_a_caret),
         cmocka_unit_test(what_config_show_prints_is_a_configuration_again),
+        cmocka_unit_test(what_config_init_writes_is_every_default_explained),
+        cmocka_unit_test(the_schema_has_every_key_with_its_default_and_no_other),
         cmocka_unit_test(the_page_of_keys_is_the_table_of_the_program),
         cmocka_unit_test(every_pair_of_the_reference_is_scored),
         cmocka_unit_test(scores_of_a_file_and_of_stdin_are_the_same),
