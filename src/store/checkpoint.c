@@ -168,6 +168,7 @@ void checkpoint_add_number(struct checkpoint_writer *w, const char *name, double
 struct writing {
     const char *path; /* that the messages name */
     struct table *table;
+    size_t block; /* bytes in front of the HDF5 data: CONTAINER_BLOCK, or none in a plain file */
     int fd, skeleton;
     size_t next; /* of the file, everything before it is written */
     struct hash_stream *stream;
@@ -220,7 +221,7 @@ static int emit_all(struct writing *w, size_t size)
 /* A limit on the size of files meets the file in memory too, where it reads as a failure of libhdf5: the real file is asked first. */
 static int check_limit(const struct writing *w, struct err *e)
 {
-    size_t least = CONTAINER_BLOCK;
+    size_t least = w->block;
     for (size_t i = 0; i < w->table->count; i++) least += w->table->entry[i].array.size * array_type_size(w->table->entry[i].array.type);
     if (ftruncate(w->fd, (off_t)least) || ftruncate(w->fd, 0)) return err_set(e, ERR_IO, "%s: cannot write %zu bytes: %m", w->path, least);
     return 0;
@@ -237,16 +238,16 @@ static int fill(void *context, const char *temp_path, int fd, struct err *e)
     w->fd = fd;
     w->e = e;
     if ((code = check_limit(w, e))) return code;
-    if ((code = skeleton_make(w->table->entry, w->table->count, CONTAINER_BLOCK, &w->skeleton, &size, e))) {
+    if ((code = skeleton_make(w->table->entry, w->table->count, w->block, &w->skeleton, &size, e))) {
         return err_prefix(e, "%s: cannot write the checkpoint: ", w->path);
     }
     w->stream = hash_begin();
-    w->next = CONTAINER_BLOCK;
-    code = file_write_all(fd, zeros, sizeof zeros, w->path, e);
+    w->next = w->block;
+    code = file_write_all(fd, zeros, w->block, w->path, e);
     if (!code) code = emit_all(w, size);
     w->digest = hash_end(w->stream);
     close(w->skeleton);
-    if (code) return code;
+    if (code || w->block == 0) return code;
     container_make(block, size - CONTAINER_BLOCK, &w->digest);
     if (lseek(fd, 0, SEEK_SET) != 0) return err_set(e, ERR_IO, "%s: cannot write: %m", w->path);
     return file_write_all(fd, block, sizeof block, w->path, e);
@@ -255,7 +256,7 @@ static int fill(void *context, const char *temp_path, int fd, struct err *e)
 int checkpoint_write(const struct checkpoint_writer *w, const char *path, struct hash *digest, struct err *e)
 {
     struct table sorted = {0};
-    struct writing writing = {.path = path, .table = &sorted};
+    struct writing writing = {.path = path, .table = &sorted, .block = CONTAINER_BLOCK};
     int code;
     if (!w) return err_set(e, ERR_INTERNAL, "%s: no memory for a checkpoint", path);
     if (w->error.code) return err_set(e, w->error.code, "%s: %s", path, w->error.text);
@@ -423,4 +424,15 @@ int checkpoint_integer(const struct checkpoint *c, const char *name, int64_t *va
 int checkpoint_number(const struct checkpoint *c, const char *name, double *value, struct err *e)
 {
     return scalar(c, name, ARRAY_F64, "a number", value, e);
+}
+
+int checkpoint_write_plain(const struct checkpoint *c, const char *path, struct err *e)
+{
+    struct table copy = {.count = c->table.count, .entry = calloc(c->table.count + 1, sizeof *copy.entry)};
+    struct writing writing = {.path = path, .table = &copy};
+    if (!copy.entry) return err_set(e, ERR_INTERNAL, "%s: no memory for %zu datasets", path, copy.count);
+    for (size_t i = 0; i < copy.count; i++) copy.entry[i] = c->table.entry[i];
+    const int code = file_write_atomic(path, fill, &writing, e);
+    free(copy.entry);
+    return code;
 }

@@ -45,4 +45,8 @@ int checkpoint_text(const struct checkpoint *c, const char *name, char **text, s
 int checkpoint_integer(const struct checkpoint *c, const char *name, int64_t *value, struct err *e);
 int checkpoint_number(const struct checkpoint *c, const char *name, double *value, struct err *e);
 
+/* All of it as a plain HDF5 file without the block, for other programs; checkpoint_open refuses it, since nothing says whether it is whole.
+ */
+int checkpoint_write_plain(const struct checkpoint *c, const char *path, struct err *e);
+
 #endif

@@ -11,6 +11,7 @@ struct block {
 };
 _Static_assert(sizeof(struct block) == CONTAINER_BLOCK && offsetof(struct block, digest) == 24, "the layout of container.h");
 
+static const unsigned char hdf5[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'}; /* the signature of a file without user block */
 static const char magic[8] = {'N', 'E', 'R', 'V', 'E', 'C', 'K', 'P'};
 
 void container_make(unsigned char block[CONTAINER_BLOCK], uint64_t length, const struct hash *digest)
@@ -24,6 +25,13 @@ int container_check(const struct file_map *map, const char *path, struct hash *d
 {
     static const unsigned char zeros[sizeof(struct block) - offsetof(struct block, zeros)];
     struct block b;
+    if (map->size >= sizeof hdf5 && memcmp(map->data, hdf5, sizeof hdf5) == 0) {
+        return err_set(
+            e, ERR_DATA,
+            "%s: not a checkpoint but plain HDF5 without a checkpoint's digest, as `nerve export --to hdf5` writes it for other programs; nerve opens "
+            "only files whose digest it can check: give it the checkpoint itself",
+            path);
+    }
     if (map->size < sizeof b) {
         return err_set(e, ERR_DATA, "%s: not a checkpoint: it has %zu bytes, fewer than the %zu in front of each", path, map->size,
                        sizeof b);

@@ -69,7 +69,7 @@ static int read_shape(const struct reading *r, const struct json *shape, struct 
     return 0;
 }
 
-static bool is_printable(const char *name)
+bool safetensors_is_name(const char *name)
 {
     const char *c = name;
     while ((unsigned char)*c >= ' ' && *c != 127) c++;
@@ -85,7 +85,7 @@ static int read_member(void *context, const char *name, const struct json *value
     size_t begin, end, bytes;
     int code;
     if (!strcmp(name, "__metadata__")) return 0;
-    if (!is_printable(name)) return err_set(e, ERR_DATA, "%s: a tensor's name is empty or holds a control character", r->path);
+    if (!safetensors_is_name(name)) return err_set(e, ERR_DATA, "%s: a tensor's name is empty or holds a control character", r->path);
     a->name = name;
     if (!json_is_object(value)) return refuse(r, name, e, "is not described by a JSON object");
     if (!read_type(json_get(value, "dtype"), &a->type)) {

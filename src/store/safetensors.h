@@ -9,6 +9,7 @@
 
 #include "array.h"
 #include "err.h"
+#include <stdbool.h>
 
 struct safetensors;
 
@@ -18,6 +19,7 @@ size_t safetensors_count(const struct safetensors *s);
 const struct array *safetensors_at(const struct safetensors *s, size_t i);           /* in the order of their bytes in the file */
 const struct array *safetensors_find(const struct safetensors *s, const char *name); /* NULL where there is none */
 const char *safetensors_metadata(const struct safetensors *s, const char *key);      /* of __metadata__; NULL where there is none */
+bool safetensors_is_name(const char *name);                                          /* may a tensor be called so? */
 const void *safetensors_bytes(const struct safetensors *s, size_t *size);            /* the whole file, for a digest */
 
 #endif
