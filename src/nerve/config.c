@@ -217,14 +217,21 @@ int config_set(struct nerve_config *c, const char *argument, struct err *e)
 }
 
 /* "name = value (file:line)": what a message about two keys says of each. */
-static const char *cited(const struct nerve_config *c, const char *name, long value, char text[512])
+static const char *cited_text(const struct nerve_config *c, const char *name, const char *value, char text[512])
 {
     int origin = c->origin[config_find(name)];
     if (origin > 0)
-        snprintf(text, 512, "%s = %ld (%.300s:%d)", name, value, c->file, origin);
+        snprintf(text, 512, "%s = %.150s (%.250s:%d)", name, value, c->file, origin);
     else
-        snprintf(text, 512, "%s = %ld (%s)", name, value, origin == CONFIG_ARGUMENT ? "command line" : "default");
+        snprintf(text, 512, "%s = %.150s (%s)", name, value, origin == CONFIG_ARGUMENT ? "command line" : "default");
     return text;
+}
+
+static const char *cited(const struct nerve_config *c, const char *name, long value, char text[512])
+{
+    char number[32];
+    snprintf(number, sizeof number, "%ld", value);
+    return cited_text(c, name, number, text);
 }
 
 int config_check(const struct nerve_config *c, struct err *e)
@@ -236,7 +243,10 @@ int config_check(const struct nerve_config *c, struct err *e)
     if (c->train.batch_pieces == 0 && c->train.accumulate > c->train.batch)
         return err_set(e, ERR_CONFIG, "%s is more parts than a batch has tweets: %s", cited(c, "train.accumulate", c->train.accumulate, a),
                        cited(c, "train.batch", c->train.batch, b));
-    if (c->model.encoder[0] != '\0') return 0; /* the rest is about an encoder from scratch */
+    if (c->train.init[0] != '\0' && c->model.encoder[0] != '\0')
+        return err_set(e, ERR_CONFIG, "%s and %s: the encoder comes from one of them; remove the other",
+                       cited_text(c, "train.init", c->train.init, a), cited_text(c, "model.encoder", c->model.encoder, b));
+    if (c->train.init[0] != '\0' || c->model.encoder[0] != '\0') return 0; /* the rest is about an encoder from scratch */
     if (c->model.width % c->model.heads != 0)
         return err_set(e, ERR_CONFIG, "%s is not a multiple of %s", cited(c, "model.width", c->model.width, a),
                        cited(c, "model.heads", c->model.heads, b));

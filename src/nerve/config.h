@@ -45,6 +45,7 @@ struct nerve_config {
     } model;
     struct {
         uint32_t seed;
+        char init[CONFIG_TEXT_SIZE];
         int epochs, batch, batch_pieces, accumulate, pool;
         double lr_encoder, lr_head, lr_crf, weight_decay, warmup, clip, adam_beta1, adam_beta2, adam_eps;
         int threads, max_steps, checkpoint_every, max_bad_steps, eval_batch, log_every;

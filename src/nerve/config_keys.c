@@ -51,6 +51,9 @@ const struct config_key CONFIG_KEYS[] = {
 
     {"train.seed", CONFIG_SEED, FIXED, AT(train.seed), "1", 0, UINT32_MAX, NULL,
      "seed of everything random: initial values, order of tweets, dropout"},
+    {"train.init", CONFIG_TEXT, RUNTIME, AT(train.init), "", 0, 0, NULL,
+     "run directory or checkpoint whose weights the run starts from, instead of model.encoder: encoder and vocabulary, and, where the data "
+     "have its entity types, head and CRF; relative to the current directory"},
     {"train.epochs", CONFIG_INTEGER, FIXED, AT(train.epochs), "6", 1, 100000, NULL, "passes over the training split"},
     {"train.batch", CONFIG_INTEGER, FIXED, AT(train.batch), "16", 1, 100000, NULL, "tweets a step"},
     {"train.batch_pieces", CONFIG_INTEGER, FIXED, AT(train.batch_pieces), "0", 0, MANY, NULL,

@@ -12,8 +12,7 @@ static bool is_directory(const char *path)
     return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
 
-/* The checkpoint that the argument means. */
-static int find_checkpoint(const char *argument, char path[PATH_MAX], struct err *e)
+int checkpoint_find(const char *argument, char path[PATH_MAX], struct err *e)
 {
     static const char *const CANDIDATES[] = {"checkpoints/best.h5", "checkpoints/last.h5", "checkpoints/previous.h5"};
     if (!is_directory(argument)) return path_join(path, PATH_MAX, "", argument, e);
@@ -38,7 +37,7 @@ int loaded_model_open(const char *run_or_checkpoint, struct loaded_model *out, s
     char config[PATH_MAX];
     int code;
     *out = (struct loaded_model){0};
-    if ((code = find_checkpoint(run_or_checkpoint, out->path, e)) || (code = checkpoint_open(out->path, &out->checkpoint, e)) ||
+    if ((code = checkpoint_find(run_or_checkpoint, out->path, e)) || (code = checkpoint_open(out->path, &out->checkpoint, e)) ||
         (code = model_open(out->checkpoint, out->path, &out->model, e)))
         goto fail;
     config_default(&out->config);
@@ -118,7 +117,7 @@ static int describe(const struct checkpoint *c, const char *path, struct json *o
     int64_t x;
     double f1;
     size_t parameters = 0;
-    int code = 0;
+    int code = checkpoint_check_format(c, e);
     struct hash digest = checkpoint_digest(c);
     hash_hex(&digest, hex);
     json_set_string(out, "path", path);
@@ -141,7 +140,7 @@ int checkpoint_describe(const char *run_or_checkpoint, struct json **out, struct
     char path[PATH_MAX];
     struct checkpoint *c = NULL;
     int code;
-    if ((code = find_checkpoint(run_or_checkpoint, path, e)) || (code = checkpoint_open(path, &c, e))) return code;
+    if ((code = checkpoint_find(run_or_checkpoint, path, e)) || (code = checkpoint_open(path, &c, e))) return code;
     struct json *json = json_new_object();
     code = describe(c, path, json, e);
     checkpoint_close(c);

@@ -14,7 +14,9 @@ struct loaded_model {
     char path[PATH_MAX];        /* of the checkpoint */
 };
 
-/* A run directory stands for its best epoch, or for its last checkpoint as long as no epoch was evaluated. */
+/* The checkpoint that RUN|CHECKPOINT means: a run directory stands for its best epoch, or for its last checkpoint as long as no epoch was
+ * evaluated. */
+int checkpoint_find(const char *run_or_checkpoint, char path[PATH_MAX], struct err *e);
 int loaded_model_open(const char *run_or_checkpoint, struct loaded_model *out, struct err *e);
 void loaded_model_close(struct loaded_model *m);
 

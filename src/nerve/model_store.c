@@ -1,4 +1,5 @@
 #include "model_store.h"
+#include "machine.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,19 +113,19 @@ int trainer_save(const struct trainer *t, const char *path, bool with_optimizer,
 
 /* ---- reading ---- */
 
-static int check_format(const struct checkpoint *c, struct err *e)
+int checkpoint_check_format(const struct checkpoint *c, struct err *e)
 {
     int64_t format;
     int code = checkpoint_integer(c, "format", &format, e);
-    if (!code && format != MODEL_FORMAT)
-        code = err_set(e, ERR_DATA, "checkpoint has format %lld, this program reads format %d", (long long)format, MODEL_FORMAT);
-    return code;
+    if (code || (format >= MODEL_FORMAT_OLDEST && format <= MODEL_FORMAT)) return code;
+    return err_set(e, ERR_DATA, "the checkpoint has format %lld, of %s nerve; this one, nerve %s, reads formats %d to %d",
+                   (long long)format, format > MODEL_FORMAT ? "a later" : "no", machine_version(), MODEL_FORMAT_OLDEST, MODEL_FORMAT);
 }
 
 int checkpoint_config(const struct checkpoint *c, const char *path, struct nerve_config *config, struct err *e)
 {
     char *text = NULL;
-    int code = check_format(c, e);
+    int code = checkpoint_check_format(c, e);
     if (!code) code = checkpoint_text(c, "config", &text, e);
     if (!code) {
         config_default(config);
@@ -171,6 +172,8 @@ static int read_shape(const struct checkpoint *c, const char *path, struct model
         return code;
     if (max_length < 3 || max_length > s->encoder.max_positions)
         return err_set(e, ERR_DATA, "max_length %lld does not fit the encoder", (long long)max_length);
+    s->encoder.encoder.dropout_hidden = config.model.dropout_hidden;
+    s->encoder.encoder.dropout_attention = config.model.dropout_attention;
     s->vocabulary_size = strlen(s->vocabulary);
     s->lower_case = lower_case != 0;
     s->max_length = (int)max_length;
@@ -297,12 +300,13 @@ int checkpoint_check_config(const struct checkpoint *c, const char *path, const 
 
 int trainer_load(struct trainer *t, const struct checkpoint *c, const char *path, struct err *e)
 {
+    const char *weights = t->config->train.init[0] ? "the weights it started from (train.init)" : "the encoder's weights (model.encoder)";
     struct trainer_state state = {0};
     int code;
     if ((code = checkpoint_check_config(c, path, t->config, e)) ||
         (code = check_digest(c, "data_digest", &t->data_digest, "the data (data.dir)", e)) ||
-        (code = check_digest(c, "encoder_digest", &t->encoder_digest, "the encoder's weights (model.encoder)", e)) ||
-        (code = check_shape(c, &t->model.shape, e)) || (code = load_state(c, &state, e)))
+        (code = check_digest(c, "encoder_digest", &t->encoder_digest, weights, e)) || (code = check_shape(c, &t->model.shape, e)) ||
+        (code = load_state(c, &state, e)))
         return code;
     if (state.step < 0 || state.step > t->steps || state.epochs < 0 || state.epochs > t->epochs)
         return err_set(e, ERR_DATA, "checkpoint stands at step %lld of a run of %lld", (long long)state.step, (long long)t->steps);

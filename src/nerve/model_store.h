@@ -10,7 +10,10 @@
 #include "checkpoint.h"
 #include "trainer.h"
 
-enum { MODEL_FORMAT = 1 }; /* version of the content */
+/* Version of the content. It goes up where a program that reads the one before cannot read what is written now, a new config key
+ * included: such a program refuses the number, and not a key that it does not know. What is read: tests/store/formats holds a checkpoint of
+ * each. 2: DistilBERT, train.init and the other keys of after 1. */
+enum { MODEL_FORMAT = 2, MODEL_FORMAT_OLDEST = 1 };
 
 /* with_optimizer: last.h5, from which training goes on; without: best.h5. Refuses a parameter that is not finite. */
 int trainer_save(const struct trainer *t, const char *path, bool with_optimizer, struct err *e);
@@ -22,6 +25,8 @@ int trainer_load_parameters(struct trainer *t, const struct checkpoint *c, struc
 
 /* A predicting model whose values lie in the checkpoint, which must outlive it. */
 int model_open(const struct checkpoint *c, const char *path, struct model *m, struct err *e);
+/* ERR_DATA where this program does not read the checkpoint's format. */
+int checkpoint_check_format(const struct checkpoint *c, struct err *e);
 /* The config that the checkpoint was trained with (runtime keys at their defaults). */
 int checkpoint_config(const struct checkpoint *c, const char *path, struct nerve_config *config, struct err *e);
 

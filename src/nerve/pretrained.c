@@ -20,15 +20,38 @@ enum { N_ACTIVATIONS = sizeof ACTIVATIONS / sizeof *ACTIVATIONS };
 /* How a family's config.json calls a size. NULL: it does not have it. */
 static const struct kind {
     const struct bert_family *family;
-    const char *base; /* transformers' class without a head */
+    const char *base, *classifier; /* transformers' classes: without a head, and for token classification */
     const char *width, *layers, *heads, *inner, *activation;
     const char *eps;   /* NULL: 1e-12, which is fixed in its code */
     const char *types; /* NULL: no token types */
+    const char *dropout_hidden, *dropout_attention;
+    const char *dropout_head; /* NULL: as dropout_hidden */
     bool plain_attention_output;
 } KINDS[] = {
-    {&BERT, "BertModel", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "hidden_act", "layer_norm_eps",
-     "type_vocab_size", false},
-    {&DISTILBERT, "DistilBertModel", "dim", "n_layers", "n_heads", "hidden_dim", "activation", NULL, NULL, true},
+    {.family = &BERT,
+     .base = "BertModel",
+     .classifier = "BertForTokenClassification",
+     .width = "hidden_size",
+     .layers = "num_hidden_layers",
+     .heads = "num_attention_heads",
+     .inner = "intermediate_size",
+     .activation = "hidden_act",
+     .eps = "layer_norm_eps",
+     .types = "type_vocab_size",
+     .dropout_hidden = "hidden_dropout_prob",
+     .dropout_attention = "attention_probs_dropout_prob",
+     .dropout_head = "classifier_dropout"},
+    {.family = &DISTILBERT,
+     .base = "DistilBertModel",
+     .classifier = "DistilBertForTokenClassification",
+     .width = "dim",
+     .layers = "n_layers",
+     .heads = "n_heads",
+     .inner = "hidden_dim",
+     .activation = "activation",
+     .dropout_hidden = "dropout",
+     .dropout_attention = "attention_dropout",
+     .plain_attention_output = true},
 };
 enum { N_KINDS = sizeof KINDS / sizeof *KINDS };
 
@@ -109,15 +132,20 @@ int bert_config_from_json(const struct json *json, const char *name, struct bert
     return 0;
 }
 
-struct json *bert_config_to_json(const struct bert_config *c)
+static const struct kind *kind_of(const struct bert_config *c)
+{
+    const struct kind *kind = KINDS;
+    while (kind->family != c->family) kind++;
+    return kind;
+}
+
+static struct json *sizes_to_json(const struct bert_config *c, const struct kind *kind, const char *architecture)
 {
     struct json *json = json_new_object(), *architectures = json_new_array();
-    const struct kind *kind = KINDS;
     const char *activation = "gelu";
-    while (kind->family != c->family) kind++;
     for (int k = N_ACTIVATIONS - 1; k >= 0; k--)
         if (ACTIVATIONS[k].activation == c->encoder.activation) activation = ACTIVATIONS[k].name;
-    json_append_string(architectures, kind->base);
+    json_append_string(architectures, architecture);
     json_set(json, "architectures", architectures);
     json_set_string(json, "model_type", c->family->name);
     json_set_integer(json, kind->width, c->encoder.width);
@@ -129,6 +157,22 @@ struct json *bert_config_to_json(const struct bert_config *c)
     json_set_integer(json, "vocab_size", c->vocab_size);
     json_set_integer(json, "max_position_embeddings", c->max_positions);
     if (kind->types) json_set_integer(json, kind->types, c->type_vocab);
+    return json;
+}
+
+struct json *bert_config_to_json(const struct bert_config *c)
+{
+    return sizes_to_json(c, kind_of(c), kind_of(c)->base);
+}
+
+struct json *bert_config_to_published(const struct bert_config *c, bool with_head, double dropout_head)
+{
+    const struct kind *kind = kind_of(c);
+    struct json *json = sizes_to_json(c, kind, with_head ? kind->classifier : kind->base);
+    json_set_string(json, "dtype", "float32");
+    json_set_number(json, kind->dropout_hidden, c->encoder.dropout_hidden);
+    json_set_number(json, kind->dropout_attention, c->encoder.dropout_attention);
+    if (kind->dropout_head) json_set_number(json, kind->dropout_head, dropout_head);
     return json;
 }
 

@@ -34,5 +34,8 @@ int pretrained_fill(const struct pretrained *p, ag_params *params, const char *p
 /* config.json, both ways: it also stands in our checkpoints, where it tells the family. name is for messages. */
 int bert_config_from_json(const struct json *json, const char *name, struct bert_config *out, struct err *e);
 struct json *bert_config_to_json(const struct bert_config *config);
+/* The same for transformers, with dropout rates: of the encoder alone, or of a token classification model, whose head drops dropout_head.
+ */
+struct json *bert_config_to_published(const struct bert_config *config, bool with_head, double dropout_head);
 
 #endif

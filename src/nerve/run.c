@@ -1,6 +1,7 @@
 #include "run.h"
 #include "evaluate.h"
 #include "files.h"
+#include "loaded_model.h"
 #include "log.h"
 #include "machine.h"
 #include "metrics.h"
@@ -90,6 +91,7 @@ static int write_config(const struct run *r, struct err *e)
     resolved = *r->config;
     make_absolute(resolved.data.dir);
     make_absolute(resolved.model.encoder);
+    make_absolute(resolved.train.init);
     char *text = config_text(&resolved, CONFIG_RESOLVED);
     if (!text) return err_set(e, ERR_INTERNAL, "out of memory for the config");
     int code = run_path(&r->directory, "config.yaml", path, e);
@@ -403,12 +405,54 @@ static bool is_finished(const struct json *run)
     return finished;
 }
 
+/* The first checkpoint of this run that is whole; false where there is none. */
+static bool own_checkpoint(const struct run *r, char path[PATH_MAX])
+{
+    static const char *const CANDIDATES[] = {"checkpoints/last.h5", "checkpoints/previous.h5"};
+    bool is_whole = false;
+    for (size_t k = 0; k < 2 && !is_whole; k++) {
+        struct checkpoint *c = NULL;
+        struct err ignored = {0};
+        is_whole = !run_path(&r->directory, CANDIDATES[k], path, &ignored) && !checkpoint_open(path, &c, &ignored);
+        checkpoint_close(c);
+    }
+    return is_whole;
+}
+
+/* --force would remove what the run starts from. */
+static int check_initial_outside(const struct run *r, struct err *e)
+{
+    char path[PATH_MAX];
+    struct err ignored = {0};
+    if (checkpoint_find(r->config->train.init, path, &ignored)) return 0; /* the trainer says it better */
+    char *initial = realpath(path, NULL), *directory = realpath(r->directory.path, NULL);
+    const size_t length = directory ? strlen(directory) : 0;
+    int code = 0;
+    if (initial && directory && strncmp(initial, directory, length) == 0 && initial[length] == '/')
+        code = err_set(e, ERR_USAGE, "train.init: %s is in --out itself, where --force removes it; choose another --out", path);
+    free(initial);
+    free(directory);
+    return code;
+}
+
+static int open_trainer(struct run *r, enum run_mode mode, struct err *e)
+{
+    const char *initial = r->config->train.init;
+    char own[PATH_MAX];
+    if (mode == RUN_RESUME && initial[0] && !file_exists(initial) && own_checkpoint(r, own)) {
+        log_info("train.init: %s is not there any more; the run's own checkpoint has all that it gave", initial);
+        return trainer_open_again(r->config, own, &r->trainer, e);
+    }
+    const int code = mode == RUN_FORCE && initial[0] ? check_initial_outside(r, e) : 0;
+    return code ? code : trainer_open(r->config, &r->trainer, e);
+}
+
 static int train(struct run *r, enum run_mode mode, const struct json *before, enum run_end *end, struct err *e)
 {
     char path[PATH_MAX];
     bool stopped;
     int code;
-    if ((code = trainer_open(r->config, &r->trainer, e))) {
+    if ((code = open_trainer(r, mode, e))) {
         if (mode == RUN_NEW) run_directory_abandon(&r->directory);
         return code;
     }

@@ -64,12 +64,14 @@ static int shape_from_scratch(const struct nerve_config *c, struct model_shape *
     return 0;
 }
 
-static int make_shape(struct trainer *t, const struct pretrained *p, struct model_shape *s, struct err *e)
+static int make_shape(struct trainer *t, struct model_shape *s, struct err *e)
 {
     const struct nerve_config *c = t->config;
     *s =
         (struct model_shape){.crf = c->model.crf, .bio_constraints = c->model.crf && c->model.bio_constraints, .dropout = c->model.dropout};
-    int code = p ? shape_from_folder(p, s, e) : shape_from_scratch(c, s, e);
+    int code = t->initial.checkpoint ? initial_shape(&t->initial, s, e)
+               : c->model.encoder[0] ? shape_from_folder(&t->pretrained, s, e)
+                                     : shape_from_scratch(c, s, e);
     if (code) return code;
     if (c->model.lower_case != CONFIG_LOWER_AUTO) s->lower_case = c->model.lower_case == CONFIG_LOWER_TRUE;
     s->encoder.encoder.dropout_hidden = c->model.dropout_hidden;
@@ -89,12 +91,28 @@ static int make_shape(struct trainer *t, const struct pretrained *p, struct mode
     return 0;
 }
 
-static int make_model(struct trainer *t, struct err *e)
+/* Opens what the weights come from; neither: from chance. */
+static int open_weights(struct trainer *t, const char *own_checkpoint, struct err *e)
+{
+    const struct nerve_config *c = t->config;
+    int code = 0;
+    if (c->train.init[0]) {
+        code = initial_open(own_checkpoint ? own_checkpoint : c->train.init, own_checkpoint != NULL, &t->initial, e);
+        if (code && !own_checkpoint) err_prefix(e, "train.init: ");
+        t->encoder_digest = t->initial.digest;
+    } else if (c->model.encoder[0]) {
+        code = pretrained_open(c->model.encoder, &t->pretrained, e);
+        t->encoder_digest = t->pretrained.digest;
+    }
+    return code;
+}
+
+static int make_model(struct trainer *t, const char *own_checkpoint, struct err *e)
 {
     struct model_shape shape = {0};
     const char *folder = t->config->model.encoder;
-    int code = folder[0] ? pretrained_open(folder, &t->pretrained, e) : 0;
-    if (!code) code = make_shape(t, folder[0] ? &t->pretrained : NULL, &shape, e);
+    int code = open_weights(t, own_checkpoint, e);
+    if (!code) code = make_shape(t, &shape, e);
     if (code) {
         model_shape_free(&shape);
         return code;
@@ -102,7 +120,7 @@ static int make_model(struct trainer *t, struct err *e)
     if ((code = model_declare(&t->model, &shape, e))) return folder[0] ? err_prefix(e, "%s: ", folder) : code;
     if (folder[0] && (code = pretrained_fill(&t->pretrained, &t->model.params, t->pretrained.config.family->prefix, e)))
         return err_prefix(e, "%s: ", folder);
-    t->encoder_digest = t->pretrained.digest;
+    if (t->initial.checkpoint) initial_fill(&t->initial, &t->model);
     model_initialize(&t->model, t->config->train.seed);
     for (int k = 0; k < N_SPLITS && !code; k++)
         code = split_encode(&t->splits[k], &t->model.shape.types, t->model.wordpiece, t->model.shape.max_length, e);
@@ -161,24 +179,37 @@ static int plan_run(struct trainer *t, struct err *e)
     return batch_reserve(&t->batch, (int)t->largest_tweets, (int)t->largest_pieces, (int)t->largest_words, e);
 }
 
-int trainer_open(const struct nerve_config *config, struct trainer *t, struct err *e)
+static int open_trainer(const struct nerve_config *config, const char *own_checkpoint, struct trainer *t, struct err *e)
 {
     *t = (struct trainer){.config = config, .state = {.best_f1 = -1}};
     ag_graph_init(&t->graph);
     ag_params_init(&t->model.params);
     int code;
-    if ((code = read_splits(t, e)) || (code = make_model(t, e)) || (code = plan_run(t, e))) {
+    if ((code = read_splits(t, e)) || (code = make_model(t, own_checkpoint, e)) || (code = plan_run(t, e))) {
         trainer_close(t);
         return code;
     }
     model_train(&t->model, config->model.frozen_layers, (size_t)t->largest_pieces);
     /* What trains was copied; only frozen parameters still lie in the mapped file. */
-    if (config->model.frozen_layers == 0) pretrained_close(&t->pretrained);
+    if (config->model.frozen_layers == 0) {
+        pretrained_close(&t->pretrained);
+        initial_close(&t->initial);
+    }
     model_view(&t->model, &t->view);
     t->groups[GROUP_ENCODER] = (ag_group){config->train.lr_encoder, config->train.weight_decay};
     t->groups[GROUP_HEAD] = (ag_group){config->train.lr_head, config->train.weight_decay};
     t->groups[GROUP_CRF] = (ag_group){config->train.lr_crf, config->train.weight_decay};
     return 0;
+}
+
+int trainer_open(const struct nerve_config *config, struct trainer *t, struct err *e)
+{
+    return open_trainer(config, NULL, t, e);
+}
+
+int trainer_open_again(const struct nerve_config *config, const char *own_checkpoint, struct trainer *t, struct err *e)
+{
+    return open_trainer(config, own_checkpoint, t, e);
 }
 
 void trainer_close(struct trainer *t)
@@ -189,6 +220,7 @@ void trainer_close(struct trainer *t)
     model_free(&t->view);
     model_free(&t->model);
     pretrained_close(&t->pretrained);
+    initial_close(&t->initial);
     ag_graph_free(&t->graph);
     for (int k = 0; k < N_SPLITS; k++) split_free(&t->splits[k]);
     *t = (struct trainer){0};

@@ -2,6 +2,7 @@
 #ifndef NERVE_TRAINER_H
 #define NERVE_TRAINER_H
 
+#include "initial.h"
 #include "model.h"
 #include "optim.h"
 #include "split.h"
@@ -24,9 +25,10 @@ struct trainer {
     const struct nerve_config *config;
     struct split splits[N_SPLITS];
     struct pretrained pretrained;            /* open as long as parameters lie in its files */
+    struct initial initial;                  /* likewise */
     struct model model;                      /* trains */
     struct model view;                       /* predicts with the same values */
-    struct hash data_digest, encoder_digest; /* of the three files; of the pretrained weights (all zero without) */
+    struct hash data_digest, encoder_digest; /* of the three files; of the weights it starts from (all zero without) */
     ag_graph graph;
     struct batch batch;
     ag_group groups[N_GROUPS];
@@ -42,6 +44,8 @@ struct trainer {
 };
 
 int trainer_open(const struct nerve_config *config, struct trainer *t, struct err *e);
+/* The same for a run that goes on when its train.init is not there any more: a checkpoint of its own has all that is needed. */
+int trainer_open_again(const struct nerve_config *config, const char *own_checkpoint, struct trainer *t, struct err *e);
 void trainer_close(struct trainer *t);
 
 /* The batch with most pieces twice through forward and backward: the first pass sizes the arena, which keeps an eighth to spare for a batch
