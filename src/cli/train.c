@@ -76,14 +76,15 @@ static const struct argp ARGP = {
     .options = OPTIONS,
     .parser = parse,
     .args_doc = "CONFIG [KEY=VALUE...]",
-    .doc = "Train as CONFIG says; KEY=VALUE overrides one key of it (`nerve config keys` lists them)."
-           "\vDIR gets config.yaml, run.json, train.log, metrics.jsonl, checkpoints/{last,previous,best}.h5, eval/, predictions.jsonl and "
-           "report.html. SIGINT and SIGTERM finish the step, save, and end with 130 or 143; --resume goes on from there and ends with the "
-           "same bytes as a run that was never stopped.\n\n"
-           "Examples:\n"
-           "  nerve train configs/synth.yaml data.dir=synth --out runs/synth\n"
-           "  nerve train configs/synth.yaml data.dir=synth --out runs/synth --resume\n"
-           "  nerve train configs/synth.yaml data.dir=synth train.seed=2 --out runs/synth --force",
+    .doc =
+        "Train as CONFIG says; KEY=VALUE overrides one key of it (`nerve config keys` lists them)."
+        "\vDIR gets config.yaml, run.json, train.log, metrics.jsonl, events.out.tfevents.nerve (for TensorBoard), checkpoints/{last,previous,best}.h5, eval/, predictions.jsonl and "
+        "report.html. SIGINT and SIGTERM finish the step, save, and end with 130 or 143; --resume goes on from there and ends with the "
+        "same bytes as a run that was never stopped.\n\n"
+        "Examples:\n"
+        "  nerve train configs/synth.yaml data.dir=synth --out runs/synth\n"
+        "  nerve train configs/synth.yaml data.dir=synth --out runs/synth --resume\n"
+        "  nerve train configs/synth.yaml data.dir=synth train.seed=2 --out runs/synth --force",
     .children = CLI_COMMON,
 };
 

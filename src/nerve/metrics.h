@@ -11,14 +11,17 @@
 #include <stdint.h>
 
 struct metrics {
-    int fd;
-    char *path;
+    int fd, events; /* of metrics.jsonl and of the events */
+    char *path, *events_path;
 };
 
-/* Opens for appending; makes the file where there is none. */
-int metrics_open(const char *path, struct metrics *out, struct err *e);
-int metrics_write(struct metrics *m, struct json *line, struct err *e); /* takes line */
-int metrics_sync(struct metrics *m, struct err *e);                     /* on the disk before the checkpoint that knows of it */
+/* Opens metrics.jsonl in directory for appending, and makes METRICS_EVENTS from its lines: the scalars of each, for TensorBoard. */
+#define METRICS_LINES  "metrics.jsonl"
+#define METRICS_EVENTS "events.out.tfevents.nerve"
+int metrics_open(const char *directory, struct metrics *out, struct err *e);
+/* Takes line, and gives it the time as `unix_seconds`. */
+int metrics_write(struct metrics *m, struct json *line, struct err *e);
+int metrics_sync(struct metrics *m, struct err *e); /* on the disk before the checkpoint that knows of it */
 void metrics_close(struct metrics *m);
 
 /* Keeps the lines that a run had written when it stood at `step` with `epochs` epochs evaluated: cuts the rest off, atomically. A line that

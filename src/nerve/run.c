@@ -175,7 +175,7 @@ static int resume(struct run *r, const struct json *before, struct err *e)
     } else {
         log_warning("%s: no usable checkpoint; starting from the beginning", r->directory.path);
     }
-    code = run_path(&r->directory, "metrics.jsonl", metrics, e);
+    code = run_path(&r->directory, METRICS_LINES, metrics, e);
     if (!code) code = metrics_cut(metrics, r->trainer.state.step, r->trainer.state.epochs, e);
     return code;
 }
@@ -449,7 +449,6 @@ static int open_trainer(struct run *r, enum run_mode mode, struct err *e)
 
 static int train(struct run *r, enum run_mode mode, const struct json *before, enum run_end *end, struct err *e)
 {
-    char path[PATH_MAX];
     bool stopped;
     int code;
     if ((code = open_trainer(r, mode, e))) {
@@ -459,8 +458,8 @@ static int train(struct run *r, enum run_mode mode, const struct json *before, e
     log_info("%zu parameters, %lld steps in %lld epochs, %d threads", model_parameters(&r->trainer.model), (long long)r->trainer.steps,
              (long long)r->trainer.epochs, ag_threads());
     if ((code = run_directory_begin(&r->directory, mode, e)) || (mode == RUN_RESUME && (code = resume(r, before, e))) ||
-        (code = write_config(r, e)) || (code = write_run_json(r, false, e)) || (code = run_path(&r->directory, "metrics.jsonl", path, e)) ||
-        (code = metrics_open(path, &r->metrics, e)) || (code = trainer_warm(&r->trainer, e)) || (code = loop(r, &stopped, e)))
+        (code = write_config(r, e)) || (code = write_run_json(r, false, e)) || (code = metrics_open(r->directory.path, &r->metrics, e)) ||
+        (code = trainer_warm(&r->trainer, e)) || (code = loop(r, &stopped, e)))
         return code;
     if (!stopped) {
         code = finish(r, e);

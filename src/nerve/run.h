@@ -1,5 +1,5 @@
-/* run.h - a run directory: config.yaml, run.json, train.log, metrics.jsonl, checkpoints/{last,previous,best}.h5, eval/, predictions.jsonl,
- * report.html.
+/* run.h - a run directory: config.yaml, run.json, train.log, metrics.jsonl, events.out.tfevents.nerve, checkpoints/{last,previous,best}.h5,
+ * eval/, predictions.jsonl, report.html.
  *
  * Order of writing, so that a kill at any moment loses nothing that was said to be saved: metrics.jsonl reaches the disk, then best.h5,
  * then last.h5 that knows of both. A resumed run goes back to its checkpoint, cuts metrics.jsonl to it, and ends with the same bytes in

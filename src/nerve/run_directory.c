@@ -1,6 +1,7 @@
 #include "run_directory.h"
 #include "files.h"
 #include "log.h"
+#include "metrics.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,8 @@ static const char *const WRITTEN[] = {
     "config.yaml",
     "run.json",
     LOG,
-    "metrics.jsonl",
+    METRICS_LINES,
+    METRICS_EVENTS,
     "predictions.jsonl",
     "report.html",
     "eval/valid.json",

@@ -1,7 +1,10 @@
 /* What a finished run leaves: its files, their steps, scores and metrics, and what nerve info and nerve evaluate make of them. */
+#include "events.h"
 #include "files.h"
 #include "hash.h"
 #include "training.h"
+#include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +20,18 @@
 
 static void a_run_directory_holds_what_it_should(void **state)
 {
-    static const char *const FILES[] = {
-        "config.yaml",    "run.json",        "train.log",           "metrics.jsonl",           "predictions.jsonl",  "report.html",
-        "eval/test.json", "eval/valid.json", "checkpoints/last.h5", "checkpoints/previous.h5", "checkpoints/best.h5"};
+    static const char *const FILES[] = {"config.yaml",
+                                        "run.json",
+                                        "train.log",
+                                        "metrics.jsonl",
+                                        "predictions.jsonl",
+                                        "report.html",
+                                        "events.out.tfevents.nerve",
+                                        "eval/test.json",
+                                        "eval/valid.json",
+                                        "checkpoints/last.h5",
+                                        "checkpoints/previous.h5",
+                                        "checkpoints/best.h5"};
     (void)state;
     for (size_t k = 0; k < sizeof FILES / sizeof *FILES; k++)
         if (!file_exists(path_of("whole/%s", FILES[k]))) fail_msg("%s is missing", FILES[k]);
@@ -102,6 +114,60 @@ static void the_last_line_of_the_metrics_is_the_test_and_equals_eval_test_json(v
     json_free(last);
     json_free(test);
     free(text);
+}
+
+/* Each line of the metrics is one event, in its order: also after the run was stopped and resumed. */
+static void events_tell_the_metrics(const char *name)
+{
+    struct err e = {0};
+    char *text, *events, *rest;
+    size_t size = 0, events_size = 0, at = 0;
+    struct events_record r;
+    bool has_f1 = false;
+    if (file_read(path_of("%s/metrics.jsonl", name), 1 << 26, &text, &size, &e) ||
+        file_read(path_of("%s/events.out.tfevents.nerve", name), 1 << 26, &events, &events_size, &e))
+        fail_msg("%s", e.text);
+    assert_true(events_next((unsigned char *)events, events_size, &at, &r));
+    assert_string_equal(r.version, "brain.Event:2");
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        struct json *json;
+        int64_t step = -1;
+        double x = NAN;
+        if (json_parse(line, strlen(line), "metrics.jsonl", &json, &e)) fail_msg("%s", e.text);
+        if (!events_next((unsigned char *)events, events_size, &at, &r)) fail_msg("no event for %s", line);
+        const char *event = json_text(json_get(json, "event"));
+        assert_true(json_read_integer(json_get(json, "step"), &step) && step == r.step);
+        assert_true(json_read_number(json_get(json, "unix_seconds"), &x) && x == r.wall_time && x > 1.6e9);
+        if (strcmp(event, "step") == 0) {
+            assert_true(json_read_number(json_get(json, "loss"), &x) && (float)x == (float)events_value(&r, "train/loss"));
+        } else {
+            const struct json *micro = json_get(json_get(strcmp(event, "epoch") == 0 ? json_get(json, "valid") : json, "lenient"), "micro");
+            assert_true(json_read_number(json_get(micro, "f1"), &x));
+            assert_true((float)x == (float)events_value(&r, strcmp(event, "epoch") == 0 ? "valid/f1" : "test/f1"));
+            has_f1 = true;
+        }
+        json_free(json);
+    }
+    assert_false(events_next((unsigned char *)events, events_size, &at, &r));
+    assert_true(has_f1);
+    free(text);
+    free(events);
+}
+
+static void each_line_of_the_metrics_is_one_event(void **state)
+{
+    (void)state;
+    events_tell_the_metrics("whole");
+}
+
+static void a_resumed_run_has_neither_more_events_nor_fewer(void **state)
+{
+    (void)state;
+    assert_int_equal(stop_with("resumed", SIGKILL, ""), 128 + SIGKILL);
+    shell("printf torn >> '%s'", path_of("resumed/events.out.tfevents.nerve"));
+    assert_int_equal(train("resumed", "--resume"), 0);
+    assert_as_if_never_stopped("resumed");
+    events_tell_the_metrics("resumed");
 }
 
 static int no_time_below(void *context, const char *key, const struct json *value, struct err *e)
@@ -230,6 +296,8 @@ int main(void)
         cmocka_unit_test(checkpoints_stand_at_the_last_step_and_the_one_before),
         cmocka_unit_test(max_steps_ends_a_run_with_a_checkpoint_and_a_test_score),
         cmocka_unit_test(info_names_digest_step_parameters_and_config),
+        cmocka_unit_test(each_line_of_the_metrics_is_one_event),
+        cmocka_unit_test(a_resumed_run_has_neither_more_events_nor_fewer),
         cmocka_unit_test(the_last_line_of_the_metrics_is_the_test_and_equals_eval_test_json),
         cmocka_unit_test(time_and_memory_stand_at_the_top_level),
         cmocka_unit_test(every_epoch_has_its_line),
