@@ -211,6 +211,23 @@ void json_set_string(struct json *object, const char *key, const char *s)
     set(object, key, new_string(s));
 }
 
+struct json *json_new_string(const char *s)
+{
+    return out(new_string(s));
+}
+
+void json_set_text(struct json *object, const char *key, const char *s, size_t size)
+{
+    json_t *text = json_stringn(s, size);
+    if (!text) abort();
+    set(object, key, text);
+}
+
+struct json *json_share(const struct json *v)
+{
+    return out(json_incref(in(v)));
+}
+
 void json_append(struct json *array, struct json *value)
 {
     append(array, in(value));

@@ -31,11 +31,14 @@ int json_each(const struct json *object, json_member visit, void *context, struc
 
 struct json *json_new_object(void);
 struct json *json_new_array(void);
+struct json *json_new_string(const char *s);
 void json_set(struct json *object, const char *key, struct json *value); /* takes value */
 void json_set_integer(struct json *object, const char *key, int64_t x);
 void json_set_number(struct json *object, const char *key, double x); /* null where x is not finite: JSON has no word for it */
 void json_set_boolean(struct json *object, const char *key, bool x);
 void json_set_string(struct json *object, const char *key, const char *s);
+void json_set_text(struct json *object, const char *key, const char *s, size_t size); /* size bytes of UTF-8, without a NUL behind them */
+struct json *json_share(const struct json *v); /* the same value once more, which must be freed or given away too; nobody may change it */
 void json_append(struct json *array, struct json *value); /* takes value */
 void json_append_integer(struct json *array, int64_t x);
 void json_append_number(struct json *array, double x);

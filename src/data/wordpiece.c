@@ -178,7 +178,7 @@ const char *wordpiece_piece(const struct wordpiece *w, int32_t id)
 
 /* ---- code points ---- */
 
-static enum codepoint_class class_of(uint32_t c)
+enum codepoint_class codepoint_class_of(uint32_t c)
 {
     int low = 0, high = N_CODEPOINT_RANGES;
     while (low < high) {
@@ -310,14 +310,14 @@ static int add_alone(struct cutter *k, uint32_t c, struct origin from)
 
 static int take(struct cutter *k, uint32_t c, struct origin from)
 {
-    enum codepoint_class what = class_of(c);
+    enum codepoint_class what = codepoint_class_of(c);
     if (what == CP_DROP) return 0;
     if (what == CP_SPACE) return end_word(k);
     uint32_t to[CODEPOINT_FOLD_MAX] = {c};
     int n = k->w->lower_case ? fold(c, to) : 1, code = 0;
     for (int i = 0; i < n && !code; i++) {
         /* Ideographs are told by the character itself, punctuation by what it becomes: U+2260 becomes "=". */
-        if (what == CP_CJK || class_of(to[i]) == CP_PUNCTUATION)
+        if (what == CP_CJK || codepoint_class_of(to[i]) == CP_PUNCTUATION)
             code = add_alone(k, to[i], from);
         else
             add_codepoint(k, to[i], from);

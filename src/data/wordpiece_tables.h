@@ -18,6 +18,7 @@ struct codepoint_range {
 };
 extern const struct codepoint_range CODEPOINT_RANGES[];
 extern const int N_CODEPOINT_RANGES;
+enum codepoint_class codepoint_class_of(uint32_t c); /* in wordpiece.c */
 
 /* Lower case without accents (the uncased models). first, first + step, ..., last become n code points: none, or to[0] + (c - first), or
  * (then first == last) to[0 .. n-1]. All others stay, but for Hangul syllables, which become their jamo. */
