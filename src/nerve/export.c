@@ -225,6 +225,13 @@ int export_folder(const char *model, const char *directory, bool with_head, bool
 
 /* ---- HDF5 ---- */
 
+/* --force replaces files: a device or a directory of that name stays what it is. */
+static bool is_file(const char *path)
+{
+    struct stat s;
+    return !stat(path, &s) && S_ISREG(s.st_mode);
+}
+
 static bool is_same_file(const char *a, const char *b)
 {
     struct stat x, y;
@@ -238,6 +245,8 @@ int export_hdf5(const char *model, const char *path, bool force, struct err *e)
     if (code) return code;
     if (is_same_file(path, s.path))
         code = err_set(e, ERR_USAGE, "%s: is the checkpoint itself; choose another --out", path);
+    else if (file_exists(path) && !is_file(path))
+        code = err_set(e, ERR_USAGE, "%s: is there and is no regular file; choose another --out", path);
     else if (!force && file_exists(path))
         code = err_set(e, ERR_USAGE, "%s: the file exists; --force replaces it", path);
     else if (!(code = checkpoint_write_plain(s.checkpoint, path, e)))

@@ -1,7 +1,7 @@
 """rows.py - the rows of a test script: one line each, and at the end the line `N passed, N failed, N skipped` that tools/test-summary sums."""
 import sys
 
-passed, failed = 0, 0
+passed, failed, skipped = 0, 0, 0
 
 
 def check(claim, problems):
@@ -17,6 +17,13 @@ def check(claim, problems):
         print(f'ok     {claim}')
 
 
+def skip(claim, reason):
+    """One row that cannot be told here."""
+    global skipped
+    skipped += 1
+    print(f'skipped {claim}: {reason}')
+
+
 def finish():
-    print(f'{passed} passed, {failed} failed, 0 skipped')
+    print(f'{passed} passed, {failed} failed, {skipped} skipped')
     sys.exit(1 if failed or not passed else 0)

@@ -316,6 +316,24 @@ static void a_disk_that_is_full_leaves_nothing(void **state)
     assert_false(file_exists(path_of("full")));
 }
 
+/* Whoever runs the tests may write everywhere, but /proc takes no file of anybody. */
+static void a_place_that_takes_no_file_is_named(void **state)
+{
+    (void)state;
+    assert_heard(answer(74, "export %s --to safetensors --out /proc/folder", path_of("whole")), "/proc/folder: cannot make the directory");
+    assert_heard(answer(74, "export %s --to hdf5 --out /proc/one.h5", path_of("whole")), "/proc/one.h5: cannot create");
+}
+
+static void a_damaged_checkpoint_gives_nothing(void **state)
+{
+    (void)state;
+    shell("cp %s/whole/checkpoints/best.h5 %s/bad.h5 && printf X | dd of=%s/bad.h5 bs=1 seek=20000 conv=notrunc status=none", folder,
+          folder, folder);
+    export_answers(65, "bad.h5: the checkpoint is damaged", "bad.h5", "never", "--to safetensors");
+    export_answers(65, "bad.h5: the checkpoint is damaged", "bad.h5", "never", "--to hdf5");
+    assert_false(file_exists(path_of("never")));
+}
+
 /* ---- plain HDF5 ---- */
 
 static void plain_hdf5_is_written_and_not_read_back(void **state)
@@ -341,6 +359,10 @@ static void a_file_that_is_there_is_left_alone(void **state)
     export_answers(64, "/mine.h5: the file exists; --force replaces it", "whole", "mine.h5", "--to hdf5");
     shell("grep -q mine %s/mine.h5", folder);
     export_answers(0, "as plain HDF5", "whole", "mine.h5", "--to hdf5 --force");
+    export_answers(64, "is there and is no regular file; choose another --out", "whole", "whole", "--to hdf5 --force");
+    shell("mkfifo %s/pipe", folder);
+    export_answers(64, "is there and is no regular file", "whole", "pipe", "--to hdf5 --force");
+    shell("test -p %s/pipe", folder);
     shell("cp -r %s/whole %s/copy", folder, folder);
     export_answers(64, "is the checkpoint itself", "copy", "copy/checkpoints/best.h5", "--to hdf5 --force");
     assert_true(same_files(path_of("copy/checkpoints/best.h5"), path_of("whole/checkpoints/best.h5")));
@@ -486,6 +508,8 @@ int main(void)
         cmocka_unit_test(a_distilbert_goes_through_to_the_bit),
         cmocka_unit_test(a_directory_that_is_in_use_is_left_alone),
         cmocka_unit_test(a_disk_that_is_full_leaves_nothing),
+        cmocka_unit_test(a_place_that_takes_no_file_is_named),
+        cmocka_unit_test(a_damaged_checkpoint_gives_nothing),
         cmocka_unit_test(plain_hdf5_is_written_and_not_read_back),
         cmocka_unit_test(a_file_that_is_there_is_left_alone),
         cmocka_unit_test(what_is_missing_is_asked_for),
