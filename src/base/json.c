@@ -216,6 +216,11 @@ struct json *json_new_string(const char *s)
     return out(new_string(s));
 }
 
+struct json *json_new_integer(int64_t x)
+{
+    return out(json_integer(x));
+}
+
 void json_set_text(struct json *object, const char *key, const char *s, size_t size)
 {
     json_t *text = json_stringn(s, size);

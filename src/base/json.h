@@ -32,6 +32,7 @@ int json_each(const struct json *object, json_member visit, void *context, struc
 struct json *json_new_object(void);
 struct json *json_new_array(void);
 struct json *json_new_string(const char *s);
+struct json *json_new_integer(int64_t x);
 void json_set(struct json *object, const char *key, struct json *value); /* takes value */
 void json_set_integer(struct json *object, const char *key, int64_t x);
 void json_set_number(struct json *object, const char *key, double x); /* null where x is not finite: JSON has no word for it */

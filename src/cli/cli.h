@@ -18,7 +18,8 @@ struct command {
     const struct argp *argp;           /* with CLI_COMMON among its children */
     int (*run)(int argc, char **argv); /* argv[0] is "nerve NAME" */
 };
-extern const struct command COMMAND_CONFIG, COMMAND_EVALUATE, COMMAND_EXPORT, COMMAND_INFO, COMMAND_SCORE, COMMAND_SYNTH, COMMAND_TRAIN;
+extern const struct command COMMAND_CONFIG, COMMAND_EVALUATE, COMMAND_EXPORT, COMMAND_INFO, COMMAND_PREDICT, COMMAND_SCORE, COMMAND_SYNTH,
+    COMMAND_TRAIN;
 
 /* The options that every subcommand has: --quiet, --verbose, --log-file. */
 extern const struct argp_child CLI_COMMON[];

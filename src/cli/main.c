@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct command *const COMMANDS[] = {&COMMAND_TRAIN, &COMMAND_EVALUATE, &COMMAND_EXPORT, &COMMAND_SCORE,
-                                                 &COMMAND_SYNTH, &COMMAND_CONFIG,   &COMMAND_INFO};
+static const struct command *const COMMANDS[] = {&COMMAND_TRAIN, &COMMAND_EVALUATE, &COMMAND_PREDICT, &COMMAND_EXPORT,
+                                                 &COMMAND_SCORE, &COMMAND_SYNTH,    &COMMAND_CONFIG,  &COMMAND_INFO};
 enum { N_COMMANDS = sizeof COMMANDS / sizeof *COMMANDS };
 
 int cli_fail(const struct err *e)

@@ -1,0 +1,284 @@
+/* predict.c - `nerve predict --model RUN|CHECKPOINT [FILE|-]`: entities of one's own text, while it still comes. */
+#include "cli.h"
+#include "line_stream.h"
+#include "loaded_model.h"
+#include "log.h"
+#include "machine.h"
+#include "predict_input.h"
+#include "predict_print.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    BATCH = 256,           /* sentences that wait for each other at most */
+    BATCH_BYTES = 4 << 20, /* of text, at most: memory stays bounded whatever is read */
+    DEADLINE_MS = 50,      /* a sentence waits for others at most so long */
+    BATCH_PIECES = 2048,   /* word pieces that go through the model together */
+};
+
+struct arguments {
+    const char *model, *file;
+    enum input_format input;
+    enum print_format output;
+    bool output_given;
+    int threads, batch;
+};
+
+static volatile sig_atomic_t stop; /* the signal that asked to stop */
+
+/* The first signal lets what was read be answered; the second one does not wait. */
+static void on_signal(int signal)
+{
+    if (stop) _exit(128 + signal);
+    stop = signal;
+}
+
+/* The word's place in a list that ends with NULL. */
+static int choice(const struct argp_state *state, const char *option, const char *text, const char *const *words)
+{
+    char all[128] = "";
+    for (int k = 0; words[k]; k++) {
+        if (strcmp(words[k], text) == 0) return k;
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", k ? ", " : "", words[k]);
+    }
+    argp_error(state, "%s: expected one of %s, found '%s'", option, all, text);
+    return 0;
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    switch (key) {
+    case 'm':
+        a->model = text;
+        return 0;
+    case 'i':
+        a->input = (enum input_format)choice(state, "--input-format", text, INPUT_FORMAT_NAMES);
+        return 0;
+    case 'f':
+        a->output = (enum print_format)choice(state, "--format", text, PRINT_FORMAT_NAMES);
+        a->output_given = true;
+        return 0;
+    case 'b':
+        a->batch = (int)cli_integer(state, "--batch", text, 1, 100000);
+        return 0;
+    case 't':
+        a->threads = (int)cli_integer(state, "--threads", text, 1, 1024);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->file) argp_error(state, "more than one file: '%s' and '%s'", a->file, text);
+        a->file = text;
+        return 0;
+    case ARGP_KEY_END:
+        if (!a->model) argp_error(state, "--model RUN|CHECKPOINT is missing");
+        return 0;
+    }
+    return ARGP_ERR_UNKNOWN;
+}
+
+/* ---- sentences wait here for a batch ---- */
+
+struct work {
+    const struct arguments *arguments;
+    struct loaded_model model;
+    ag_graph graph;
+    struct printer printer;
+    struct input_sentence *waiting; /* [arguments->batch] */
+    struct sentence *sentences;     /* those of `waiting` that are no errors */
+    int n;
+    size_t bytes;
+    double since; /* when the first of them came, in seconds */
+    long n_sentences, n_bad;
+};
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void print_waiting(struct work *w, const struct prediction *p)
+{
+    for (int i = 0, k = 0; i < w->n; i++) {
+        struct input_sentence *s = &w->waiting[i];
+        if (s->error) {
+            print_error(&w->printer, s);
+        } else {
+            const int first = p->entity_start[k];
+            print_sentence(&w->printer, s, p->entity_start[k + 1] - first, p->entities + first, p->tags + p->word_start[k]);
+            k++;
+        }
+        input_sentence_free(s);
+    }
+}
+
+static int flush(struct work *w, struct err *e)
+{
+    struct prediction p;
+    int n = 0;
+    for (int i = 0; i < w->n; i++)
+        if (!w->waiting[i].error) w->sentences[n++] = w->waiting[i].sentence;
+    int code = predict_sentences(&w->model.model, &w->graph, n, w->sentences, BATCH_PIECES, &p, e);
+    if (code) return code;
+    print_waiting(w, &p);
+    prediction_free(&p);
+    w->n_sentences += n;
+    w->n_bad += w->n - n;
+    w->n = 0;
+    w->bytes = 0;
+    return fflush(stdout) ? err_set(e, ERR_IO, "cannot write to stdout: %s", strerror(errno)) : 0;
+}
+
+static int add(struct work *w, int given, const struct input_sentence *s, struct err *e)
+{
+    if (given <= 0) return given;
+    if (w->n == 0) w->since = now();
+    w->waiting[w->n++] = *s;
+    w->bytes += s->sentence.size;
+    return w->n == w->arguments->batch || w->bytes >= BATCH_BYTES ? flush(w, e) : 0;
+}
+
+/* Waits for input, but not for longer than the first waiting sentence may wait. */
+static int wait_or_flush(struct work *w, struct line_stream *lines, struct err *e)
+{
+    int timeout = -1;
+    if (w->n > 0) {
+        const double left = 1e3 * (w->since - now()) + DEADLINE_MS;
+        timeout = left > 0 ? (int)left + 1 : 0;
+    }
+    const int got = line_stream_read(lines, timeout, &stop, e);
+    if (got < 0) return err_prefix(e, "%s: ", w->arguments->file);
+    return got == 0 && w->n > 0 ? flush(w, e) : 0;
+}
+
+static int predict_lines(struct work *w, struct line_stream *lines, struct predict_input *input, struct err *e)
+{
+    char why[64];
+    snprintf(why, sizeof why, "a line of more than %d bytes", LINE_MAX_BYTES);
+    for (int code = 0; !code && !stop;) {
+        struct input_sentence s;
+        char *line;
+        size_t size;
+        switch (line_stream_next(lines, &line, &size)) {
+        case LINE_GIVEN:
+            code = add(w, predict_input_line(input, lines->line, line, size, &s, e), &s, e);
+            break;
+        case LINE_TOO_LONG:
+            code = add(w, predict_input_error(input, lines->line, why, &s, e), &s, e);
+            break;
+        case LINE_WAIT:
+            code = wait_or_flush(w, lines, e);
+            break;
+        case LINE_END:
+            code = add(w, predict_input_line(input, lines->line, NULL, 0, &s, e), &s, e);
+            return code ? code : flush(w, e);
+        }
+        if (code) return code;
+    }
+    return flush(w, e);
+}
+
+/* ---- the command ---- */
+
+static int open_input(const char *file, int *fd, struct err *e)
+{
+    *fd = strcmp(file, "-") == 0 ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
+    if (*fd >= 0) return 0;
+    return err_set(e, errno == ENOENT || errno == ENOTDIR ? ERR_NOINPUT : ERR_IO, "%s: cannot be opened: %s", file, strerror(errno));
+}
+
+static int run(struct work *w, struct err *e)
+{
+    const struct arguments *a = w->arguments;
+    struct line_stream lines = {.fd = -1};
+    struct predict_input input;
+    int fd = -1, code;
+    predict_input_begin(&input, a->input);
+    ag_graph_init(&w->graph);
+    if ((code = open_input(a->file, &fd, e)) || (code = loaded_model_open(a->model, &w->model, e)) ||
+        (code = line_stream_open(fd, &lines, e)))
+        goto done;
+    w->waiting = calloc((size_t)a->batch, sizeof *w->waiting);
+    w->sentences = calloc((size_t)a->batch, sizeof *w->sentences);
+    if (!w->waiting || !w->sentences) {
+        code = err_set(e, ERR_INTERNAL, "out of memory for %d sentences", a->batch);
+        goto done;
+    }
+    w->printer = printer_for(stdout, a->output, &w->model.model.shape.types);
+    code = predict_lines(w, &lines, &input, e);
+done:
+    for (int i = 0; i < w->n; i++) input_sentence_free(&w->waiting[i]);
+    free(w->waiting);
+    free(w->sentences);
+    predict_input_end(&input);
+    line_stream_close(&lines);
+    if (fd > STDIN_FILENO) close(fd);
+    ag_graph_free(&w->graph);
+    loaded_model_close(&w->model);
+    return code;
+}
+
+static const struct argp_option OPTIONS[] = {
+    {.name = "model", .key = 'm', .arg = "RUN|CHECKPOINT", .doc = "a run directory (its best epoch) or a checkpoint file"},
+    {.name = "input-format",
+     .key = 'i',
+     .arg = "auto|text|conll|jsonl",
+     .doc =
+         "text: a sentence a line; conll: a word a line; jsonl: objects with \"text\" or \"words\", and \"id\"; auto (default): by the first "
+         "line that is not blank"},
+    {.name = "format", .key = 'f', .arg = "jsonl|conll|color", .doc = "what is printed; default: color on a terminal, else jsonl"},
+    {.name = "batch",
+     .key = 'b',
+     .arg = "N",
+     .doc = "sentences that are read before they are predicted together, while more come (default 256)"},
+    {.name = "threads", .key = 't', .arg = "N", .doc = "threads; default: one for each processor"},
+    {0},
+};
+
+static const struct argp ARGP = {
+    .options = OPTIONS,
+    .parser = parse,
+    .args_doc = "[FILE|-]",
+    .doc =
+        "Find the entities of a text, with the probability of each."
+        "\vFILE, or - (default) for stdin, is read as it comes, and answered in its order: a sentence waits for others 50 ms at most. "
+        "JSON lines have the shape of Hugging Face's token classification; start and end count characters of the text. A line that cannot "
+        "be read gives an object with its number and the error, the rest goes on, and the exit status is 65.\n\n"
+        "Examples:\n"
+        "  echo 'Justin Bieber played in Paris' | nerve predict --model runs/synth\n"
+        "  nerve predict --model runs/synth --format conll synth/test.txt\n"
+        "  nerve predict --model runs/synth/checkpoints/best.h5 --format jsonl synth/test.txt",
+    .children = CLI_COMMON,
+};
+
+static int run_command(int argc, char **argv)
+{
+    static struct work w;
+    struct arguments a = {.batch = BATCH};
+    struct err e = {0};
+    argp_parse(&ARGP, argc, argv, 0, NULL, &a);
+    if (!a.file) a.file = "-";
+    if (!a.output_given) a.output = isatty(STDOUT_FILENO) ? PRINT_COLOR : PRINT_JSONL;
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    w.arguments = &a;
+    if (machine_start(a.threads, &e)) return cli_fail(&e);
+    if (run(&w, &e)) return e.code == ERR_IO && ferror(stdout) ? -ERR_IO : cli_fail(&e); /* what stdout lost is told at its end */
+    if (w.n_bad > 0) log_warning("%ld of %ld inputs could not be read", w.n_bad, w.n_bad + w.n_sentences);
+    return stop ? 128 + stop : w.n_bad > 0 ? -ERR_DATA : 0;
+}
+
+const struct command COMMAND_PREDICT = {
+    .name = "predict",
+    .about = "find the entities of one's own text",
+    .argp = &ARGP,
+    .run = run_command,
+};
