@@ -62,6 +62,9 @@ _Noreturn void ag_panic(const char *format, ...) __attribute__((format(printf, 1
 /* The handler must not return (it jumps or ends the process); NULL: print to stderr and abort. */
 typedef void (*ag_panic_handler)(const char *message);
 void ag_set_panic_handler(ag_panic_handler handler);
+/* Runs run(context) and gives 0. Where AG_CHECK speaks in it, in this thread, run ends there, the handler is not asked, and its message becomes
+ * ERR_INTERNAL: out of memory is then an error like others. Graphs are good for ag_graph_reset; what run itself allocated is lost. */
+int ag_try(void (*run)(void *context), void *context, struct err *e);
 
 /* ---- tensors, nodes, the tape ---- */
 

@@ -20,11 +20,11 @@ static size_t round_up(size_t bytes)
     return (bytes + ALIGN - 1) / ALIGN * ALIGN;
 }
 
-/* Appends a block behind the last one. */
+/* Appends a block behind the last one; NULL without memory. */
 static ag_arena_block *add_block(ag_arena *a, size_t size)
 {
     ag_arena_block *block = aligned_alloc(ALIGN, size);
-    AG_CHECK(block, "out of memory: this step holds %zu bytes and needs %zu more; lower the batch size", a->used, size);
+    if (!block) return NULL;
     a->allocations++;
     *block = (ag_arena_block){.size = size, .used = HEAD};
     ag_arena_block **link = &a->first;
@@ -42,6 +42,7 @@ void *ag_arena_alloc(ag_arena *a, size_t bytes)
         if (block) block->used = HEAD;
     }
     if (!block) block = add_block(a, HEAD + need > MIN_BLOCK ? HEAD + need : MIN_BLOCK);
+    AG_CHECK(block, "out of memory: this step holds %zu bytes and needs %zu more; lower the batch size", a->used, HEAD + need);
     a->current = block;
     void *p = (char *)block + block->used;
     block->used += need;
@@ -78,7 +79,7 @@ void ag_arena_reset(ag_arena *a)
     if (a->first && a->first->next) {
         const size_t size = HEAD + round_up(a->peak + a->peak / 8);
         ag_arena_free(a);
-        add_block(a, size);
+        add_block(a, size); /* where there is no memory for it, the next step begins with small blocks again */
     }
     ag_arena_rewind(a, (ag_arena_mark){0});
 }

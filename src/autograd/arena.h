@@ -22,7 +22,8 @@ ag_arena_mark ag_arena_here(const ag_arena *a);
 void ag_arena_rewind(ag_arena *a, ag_arena_mark m);
 /* Whether p lies in what was handed out since m. */
 bool ag_arena_since(const ag_arena *a, ag_arena_mark m, const void *p);
-/* Everything is free; several blocks become one that holds them all, with an eighth to spare. */
+/* Everything is free; several blocks become one that holds them all, with an eighth to spare, where
+ * there is memory for it. */
 void ag_arena_reset(ag_arena *a);
 void ag_arena_free(ag_arena *a);
 

@@ -42,18 +42,34 @@ static int add_found(const struct model *m, const struct batch *b, const ag_tens
     return 0;
 }
 
+struct pass {
+    const struct model *model;
+    ag_graph *graph;
+    const struct batch *batch;
+    int32_t *tags;
+    ag_tensor *emissions;
+};
+
+static void run_pass(void *context)
+{
+    struct pass *p = context;
+    const nn_dropout none = {.on = false};
+    p->emissions = nerve_forward(p->graph, p->model, p->batch, &none);
+    model_decode(p->model, p->emissions, p->batch, p->tags);
+}
+
 static int predict_batch(const struct model *m, ag_graph *graph, const struct split *s, const struct batch *b, int32_t *tags,
                          bool want_found, struct evaluation *out, struct err *e)
 {
+    struct pass p = {.model = m, .graph = graph, .batch = b, .tags = tags};
     ag_graph_reset(graph);
-    nn_dropout none = {.on = false};
-    ag_tensor *emissions = nerve_forward(graph, m, b, &none);
-    model_decode(m, emissions, b, tags);
+    int code = ag_try(run_pass, &p, e);
+    if (code) return code;
     for (int i = 0; i < b->B; i++) {
         int n = b->word_start[i + 1] - b->word_start[i];
         memcpy(out->predicted + s->data.tweets[b->tweet[i]].first_word, tags + b->word_start[i], (size_t)n * sizeof *tags);
     }
-    return want_found ? add_found(m, b, emissions, tags, out, e) : 0;
+    return want_found ? add_found(m, b, p.emissions, tags, out, e) : 0;
 }
 
 static int by_tweet(const void *a, const void *b)
