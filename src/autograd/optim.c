@@ -39,12 +39,25 @@ static void pieces_add(pieces *all, ag_param *p, size_t size, size_t step)
     }
 }
 
+static void check_schedule(const char *name, int64_t step, int64_t warmup, int64_t total)
+{
+    AG_CHECK(0 <= step && step < total && 0 <= warmup && warmup <= total, "%s: step %lld, warm-up %lld of %lld steps", name,
+             (long long)step, (long long)warmup, (long long)total);
+}
+
 double ag_schedule_linear(int64_t step, int64_t warmup, int64_t total)
 {
-    AG_CHECK(0 <= step && step < total && 0 <= warmup && warmup <= total, "ag_schedule_linear: step %lld, warm-up %lld of %lld steps",
-             (long long)step, (long long)warmup, (long long)total);
+    check_schedule("ag_schedule_linear", step, warmup, total);
     if (step < warmup) return (double)step / (double)warmup;
     return (double)(total - step) / (double)(total - warmup);
+}
+
+double ag_schedule_cosine(int64_t step, int64_t warmup, int64_t total)
+{
+    const double pi = 3.14159265358979323846;
+    check_schedule("ag_schedule_cosine", step, warmup, total);
+    if (step < warmup) return (double)step / (double)warmup;
+    return 0.5 * (1 + cos(pi * (double)(step - warmup) / (double)(total - warmup)));
 }
 
 static void norm_piece(piece *of, const void *context)

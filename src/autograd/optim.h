@@ -11,6 +11,8 @@ typedef struct ag_group { /* parameters that share a learning rate */
 
 /* Factor of step s (from 0) of total: s / warmup below warmup, then (total - s) / (total - warmup). 0 <= s < total, 0 <= warmup <= total. */
 double ag_schedule_linear(int64_t step, int64_t warmup, int64_t total);
+/* The same warm-up, then (1 + cos(pi (s - warmup) / (total - warmup))) / 2 (Loshchilov, Hutter 2017, arXiv 1608.03983, equation 5, without restarts). */
+double ag_schedule_cosine(int64_t step, int64_t warmup, int64_t total);
 
 /* Euclidean norm over all gradients (dense and touched rows); not finite where a gradient is not. Same bits for any number of threads. */
 double ag_grad_norm(const ag_params *ps);

@@ -100,8 +100,8 @@ static int run_command(int argc, char **argv)
     catch_signals();
     if (run_train(&config, a.out, a.mode, &stop, &end, &e)) return cli_fail(&e);
     if (end == RUN_FINISHED) return 0;
-    log_info("stopped by a signal, saved; `--resume` goes on");
-    return 128 + stop;
+    log_info("%s, saved; `--resume` goes on", stop ? "stopped by a signal" : "train.max_seconds are over");
+    return stop ? 128 + stop : 0;
 }
 
 const struct command COMMAND_TRAIN = {

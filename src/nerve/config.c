@@ -243,6 +243,10 @@ int config_check(const struct nerve_config *c, struct err *e)
     if (c->train.batch_pieces == 0 && c->train.accumulate > c->train.batch)
         return err_set(e, ERR_CONFIG, "%s is more parts than a batch has tweets: %s", cited(c, "train.accumulate", c->train.accumulate, a),
                        cited(c, "train.batch", c->train.batch, b));
+    if (c->train.accumulate > 1 && c->train.accumulate_pieces > 0)
+        return err_set(e, ERR_CONFIG, "%s and %s: a batch is split by one of them; remove the other",
+                       cited(c, "train.accumulate", c->train.accumulate, a),
+                       cited(c, "train.accumulate_pieces", c->train.accumulate_pieces, b));
     if (c->train.init[0] != '\0' && c->model.encoder[0] != '\0')
         return err_set(e, ERR_CONFIG, "%s and %s: the encoder comes from one of them; remove the other",
                        cited_text(c, "train.init", c->train.init, a), cited_text(c, "model.encoder", c->model.encoder, b));

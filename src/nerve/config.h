@@ -46,14 +46,16 @@ struct nerve_config {
     struct {
         uint32_t seed;
         char init[CONFIG_TEXT_SIZE];
-        int epochs, batch, batch_pieces, accumulate, pool;
-        double lr_encoder, lr_head, lr_crf, weight_decay, warmup, clip, adam_beta1, adam_beta2, adam_eps;
-        int threads, max_steps, checkpoint_every, max_bad_steps, eval_batch, log_every;
+        int epochs, batch, batch_pieces, accumulate, accumulate_pieces, pool, patience;
+        int schedule; /* enum config_schedule */
+        double lr_encoder, lr_head, lr_crf, layer_decay, weight_decay, warmup, clip, adam_beta1, adam_beta2, adam_eps;
+        int threads, max_steps, max_seconds, checkpoint_every, max_bad_steps, eval_batch, log_every;
     } train;
     char file[CONFIG_TEXT_SIZE]; /* that was read, "" before */
     int origin[CONFIG_KEY_ROOM]; /* of each key, in the table's order: CONFIG_DEFAULT, CONFIG_ARGUMENT, or a line of file */
 };
 enum config_lower_case { CONFIG_LOWER_AUTO, CONFIG_LOWER_TRUE, CONFIG_LOWER_FALSE };
+enum config_schedule { CONFIG_SCHEDULE_LINEAR, CONFIG_SCHEDULE_COSINE };
 enum config_origin { CONFIG_ARGUMENT = -1, CONFIG_DEFAULT = 0 };
 
 void config_default(struct nerve_config *c);

@@ -3,6 +3,7 @@
 #include "config.h"
 
 static const char *const LOWER_CASE[] = {"auto", "true", "false", NULL}; /* enum config_lower_case */
+static const char *const SCHEDULE[] = {"linear", "cosine", NULL};        /* enum config_schedule */
 
 enum { RUNTIME = 1, FIXED = 0 };
 #define AT(field) offsetof(struct nerve_config, field)
@@ -60,14 +61,20 @@ const struct config_key CONFIG_KEYS[] = {
      "word pieces a step: as many tweets as fit, instead of train.batch; 0: by tweets"},
     {"train.accumulate", CONFIG_INTEGER, FIXED, AT(train.accumulate), "1", 1, 100000, NULL,
      "parts into which a step's batch is split to save memory; the step stays the same to rounding"},
+    {"train.accumulate_pieces", CONFIG_INTEGER, FIXED, AT(train.accumulate_pieces), "0", 0, MANY, NULL,
+     "word pieces of a part into which a step's batch is split, instead of train.accumulate (at least one tweet); 0: by parts"},
     {"train.pool", CONFIG_INTEGER, FIXED, AT(train.pool), "20", 1, MANY, NULL, "batches among which tweets are grouped by length"},
     {"train.lr_encoder", CONFIG_NUMBER, FIXED, AT(train.lr_encoder), "1e-4", 0, 10, NULL, "highest learning rate of the encoder"},
     {"train.lr_head", CONFIG_NUMBER, FIXED, AT(train.lr_head), "2e-3", 0, 10, NULL, "highest learning rate of the head"},
     {"train.lr_crf", CONFIG_NUMBER, FIXED, AT(train.lr_crf), "2e-3", 0, 10, NULL, "highest learning rate of the CRF's scores"},
+    {"train.layer_decay", CONFIG_NUMBER, FIXED, AT(train.layer_decay), "1", 0, 1, NULL,
+     "factor of the learning rate from each encoder layer to the one below it, the embeddings lowest; 1: all layers learn alike"},
     {"train.weight_decay", CONFIG_NUMBER, FIXED, AT(train.weight_decay), "0.01", 0, 1, NULL,
      "AdamW's decay of the matrices of encoder and head"},
     {"train.warmup", CONFIG_NUMBER, FIXED, AT(train.warmup), "0.1", 0, 1, NULL,
-     "share of all steps in which the learning rate rises from 0; then it falls linearly to 0"},
+     "share of all steps in which the learning rate rises from 0; then it falls to 0 by train.schedule"},
+    {"train.schedule", CONFIG_CHOICE, FIXED, AT(train.schedule), "linear", 0, 0, SCHEDULE,
+     "how the learning rate falls behind the warm-up: in a line, or in half a cosine"},
     {"train.clip", CONFIG_NUMBER, FIXED, AT(train.clip), "1", 0, 1e6, NULL, "norm to which the gradient of a step is clipped; 0: never"},
     {"train.adam_beta1", CONFIG_NUMBER, FIXED, AT(train.adam_beta1), "0.9", 0, 0.9999999, NULL, "AdamW's decay of the mean gradient"},
     {"train.adam_beta2", CONFIG_NUMBER, FIXED, AT(train.adam_beta2), "0.999", 0, 0.9999999, NULL,
@@ -75,11 +82,15 @@ const struct config_key CONFIG_KEYS[] = {
     {"train.adam_eps", CONFIG_NUMBER, FIXED, AT(train.adam_eps), "1e-8", 1e-30, 1, NULL, "AdamW's term against division by zero"},
     {"train.max_steps", CONFIG_INTEGER, FIXED, AT(train.max_steps), "0", 0, MANY, NULL,
      "steps after which the run ends; 0: after train.epochs"},
+    {"train.patience", CONFIG_INTEGER, FIXED, AT(train.patience), "0", 0, MANY, NULL,
+     "epochs in a row without a better validation F1 after which the run ends; 0: never"},
     {"train.max_bad_steps", CONFIG_INTEGER, FIXED, AT(train.max_bad_steps), "10", 1, MANY, NULL,
      "steps in a row with a loss, gradient or weight that is not finite after which the run stops"},
     {"train.eval_batch", CONFIG_INTEGER, FIXED, AT(train.eval_batch), "2048", 1, MANY, NULL,
      "word pieces a batch of evaluation (at least one tweet)"},
     {"train.threads", CONFIG_INTEGER, RUNTIME, AT(train.threads), "0", 0, 1024, NULL, "threads; 0: one for each processor"},
+    {"train.max_seconds", CONFIG_INTEGER, RUNTIME, AT(train.max_seconds), "0", 0, MANY, NULL,
+     "seconds after which this process saves and stops, to be resumed; 0: never"},
     {"train.checkpoint_every", CONFIG_INTEGER, RUNTIME, AT(train.checkpoint_every), "200", 1, MANY, NULL, "steps between two checkpoints"},
     {"train.log_every", CONFIG_INTEGER, RUNTIME, AT(train.log_every), "20", 1, MANY, NULL, "steps between two lines of metrics.jsonl"},
 };

@@ -132,12 +132,17 @@ void model_train(struct model *m, int frozen_layers, size_t rows_max)
     for (size_t k = 0; k < m->params.n; k++) {
         ag_param *p = m->params.at[k];
         const int layer = model_layer(m, p);
-        p->group = layer >= 0 ? GROUP_ENCODER : starts_with(p->name, "crf.") ? GROUP_CRF : GROUP_HEAD;
+        p->group = layer >= 0 ? GROUP_ENCODER + layer : starts_with(p->name, "crf.") ? GROUP_CRF : GROUP_HEAD;
         p->decay = p->rank > 1 && p->group != GROUP_CRF;
         p->role = frozen_layers > 0 && layer >= 0 && layer <= frozen_layers ? AG_FROZEN : AG_DENSE;
     }
     if (m->bert.word->role == AG_DENSE) m->bert.word->role = AG_SPARSE;
     ag_params_train(&m->params, rows_max);
+}
+
+int model_groups(const struct model *m)
+{
+    return GROUP_ENCODER + 1 + m->shape.encoder.encoder.layers;
 }
 
 /* ---- forward ---- */

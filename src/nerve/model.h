@@ -14,7 +14,8 @@
 #include "pretrained.h"
 #include "tags.h"
 
-enum model_group { GROUP_ENCODER, GROUP_HEAD, GROUP_CRF, N_GROUPS }; /* optimizer groups */
+/* Optimizer groups; the encoder has one for each layer: GROUP_ENCODER + model_layer. */
+enum model_group { GROUP_HEAD, GROUP_CRF, GROUP_ENCODER };
 
 /* What a model is besides its values; a checkpoint holds all of it. */
 struct model_shape {
@@ -52,6 +53,7 @@ void model_initialize(struct model *m, uint32_t seed);
 /* Roles, groups and decay, then the training blocks: the encoder's first frozen_layers layers (with the embeddings, where > 0) are frozen.
  * rows_max: pieces of the largest accumulated batch. */
 void model_train(struct model *m, int frozen_layers, size_t rows_max);
+int model_groups(const struct model *m); /* number of groups */
 
 /* Where a parameter stands: 0 for the encoder's embeddings, 1 for its first layer and so on; -1 for the head and the CRF. */
 int model_layer(const struct model *m, const ag_param *p);

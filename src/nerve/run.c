@@ -29,6 +29,7 @@ struct run {
     int64_t saved_step;   /* of last.h5; -1: none */
     double train_seconds; /* in steps of this epoch, by this process */
     int64_t train_pieces;
+    double started;     /* when this process began */
     double loss_recent; /* running mean, for the progress line */
 };
 
@@ -320,6 +321,19 @@ static int one_step(struct run *r, struct err *e)
     return 0;
 }
 
+/* After an epoch's evaluation: a function of the state, so that a resumed run ends where the other one does. */
+static bool lost_patience(const struct run *r)
+{
+    const struct trainer_state *s = &r->trainer.state;
+    const int patience = r->config->train.patience;
+    return patience > 0 && s->epochs > 0 && s->step == r->trainer.epoch_end[s->epochs] && s->epochs - s->best_epoch >= patience;
+}
+
+static bool time_is_over(const struct run *r)
+{
+    return r->config->train.max_seconds > 0 && now() - r->started >= r->config->train.max_seconds;
+}
+
 /* Until the last step is done and its epoch evaluated, or a signal came. */
 static int loop(struct run *r, bool *stopped, struct err *e)
 {
@@ -338,10 +352,11 @@ static int loop(struct run *r, bool *stopped, struct err *e)
             }
         }
         if (code) return code;
-        bool end = s->step == t->steps, due = s->step > 0 && s->step % r->config->train.checkpoint_every == 0;
-        if ((end || due || *r->stop) && (code = save_last(r, e))) return code;
+        bool end = s->step == t->steps || lost_patience(r), due = s->step > 0 && s->step % r->config->train.checkpoint_every == 0;
+        const bool stop = *r->stop || time_is_over(r);
+        if ((end || due || stop) && (code = save_last(r, e))) return code;
         if (end) return 0;
-        if (*r->stop) {
+        if (stop) {
             *stopped = true;
             return 0;
         }
@@ -461,6 +476,8 @@ static int train(struct run *r, enum run_mode mode, const struct json *before, e
         (code = write_config(r, e)) || (code = write_run_json(r, false, e)) || (code = metrics_open(r->directory.path, &r->metrics, e)) ||
         (code = trainer_warm(&r->trainer, e)) || (code = loop(r, &stopped, e)))
         return code;
+    if (!stopped && r->trainer.state.step < r->trainer.steps)
+        log_info("no better validation F1 in %d epochs: ended early", r->config->train.patience);
     if (!stopped) {
         code = finish(r, e);
         if (code == ERR_CHECK && *r->stop) {
@@ -490,7 +507,7 @@ static int check_finished(const struct run *r, struct err *e)
 int run_train(const struct nerve_config *config, const char *directory, enum run_mode mode, const volatile sig_atomic_t *stop,
               enum run_end *end, struct err *e)
 {
-    struct run r = {.config = config, .stop = stop, .saved_step = -1, .directory = {.lock = -1}};
+    struct run r = {.config = config, .stop = stop, .started = now(), .saved_step = -1, .directory = {.lock = -1}};
     struct json *before = NULL;
     char path[PATH_MAX];
     int code = run_directory_open(directory, mode, &r.directory, e);

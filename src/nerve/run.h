@@ -21,7 +21,7 @@ enum run_mode {
 
 enum run_end { RUN_FINISHED, RUN_STOPPED };
 
-/* Trains. *stop becoming true (a signal) ends the run after the step, saved: RUN_STOPPED. */
+/* Trains. *stop becoming true (a signal) or train.max_seconds being over ends the run after the step, saved: RUN_STOPPED. */
 int run_train(const struct nerve_config *config, const char *directory, enum run_mode mode, const volatile sig_atomic_t *stop,
               enum run_end *end, struct err *e);
 

@@ -127,24 +127,50 @@ static int make_model(struct trainer *t, const char *own_checkpoint, struct err 
     return code;
 }
 
+/* Of tweets from .. to-1, by their offsets. */
+static int64_t count(const int32_t *start, const int32_t *tweets, int from, int to)
+{
+    int64_t n = 0;
+    for (int k = from; k < to; k++) n += start[tweets[k] + 1] - start[tweets[k]];
+    return n;
+}
+
+/* Where the part of a step's n tweets that begins at `from` ends: train.accumulate parts of one size, or as many tweets as
+ * train.accumulate_pieces holds, at least one. */
+static int part_end(const struct trainer *t, int n, const int32_t *tweets, int part, int from)
+{
+    const struct nerve_config *c = t->config;
+    const int32_t *start = t->splits[SPLIT_TRAIN].encoded.piece_start;
+    const int parts = c->train.accumulate < n ? c->train.accumulate : n;
+    if (c->train.accumulate_pieces == 0) return (int)((int64_t)n * (part + 1) / parts);
+    int to = from + 1;
+    for (int64_t pieces = count(start, tweets, from, to); to < n; to++) {
+        pieces += count(start, tweets, to, to + 1);
+        if (pieces > c->train.accumulate_pieces) break;
+    }
+    return to;
+}
+
 static void note_sizes(struct trainer *t, const struct batch_plan *plan, int64_t epoch)
 {
     const struct encoded *x = &t->splits[SPLIT_TRAIN].encoded;
     for (int b = 0; b < plan->n_batches; b++) {
-        int64_t pieces = 0, words = 0, tweets = plan->start[b + 1] - plan->start[b];
-        for (int k = plan->start[b]; k < plan->start[b + 1]; k++) {
-            int i = plan->tweets[k];
-            int64_t length = x->piece_start[i + 1] - x->piece_start[i];
-            pieces += length;
-            words += x->word_start[i + 1] - x->word_start[i];
+        const int n = plan->start[b + 1] - plan->start[b];
+        const int32_t *tweets = plan->tweets + plan->start[b];
+        int64_t step = 0;
+        for (int part = 0, from = 0, to; from < n; part++, from = to) {
+            to = part_end(t, n, tweets, part, from);
+            const int64_t pieces = count(x->piece_start, tweets, from, to), words = count(x->word_start, tweets, from, to);
+            step += pieces;
+            if (pieces > t->largest_pieces) {
+                t->largest_pieces = pieces;
+                t->largest_epoch = epoch;
+                t->largest_batch = b;
+            }
+            if (words > t->largest_words) t->largest_words = words;
+            if (to - from > t->largest_tweets) t->largest_tweets = to - from;
         }
-        if (pieces > t->largest_pieces) {
-            t->largest_pieces = pieces;
-            t->largest_epoch = epoch;
-            t->largest_batch = b;
-        }
-        if (words > t->largest_words) t->largest_words = words;
-        if (tweets > t->largest_tweets) t->largest_tweets = tweets;
+        if (step > t->largest_step) t->largest_step = step;
     }
 }
 
@@ -179,6 +205,22 @@ static int plan_run(struct trainer *t, struct err *e)
     return batch_reserve(&t->batch, (int)t->largest_tweets, (int)t->largest_pieces, (int)t->largest_words, e);
 }
 
+/* Layer-wise decay (Sun et al. 2019, arXiv 1905.05583, section 3.3): the last layer has the encoder's rate, each one below that of the next
+ * times the decay, the embeddings, as layer 0, the lowest. */
+static int make_groups(struct trainer *t, struct err *e)
+{
+    const struct nerve_config *c = t->config;
+    const int layers = t->model.shape.encoder.encoder.layers;
+    t->groups = calloc((size_t)model_groups(&t->model), sizeof *t->groups);
+    if (!t->groups) return err_set(e, ERR_INTERNAL, "out of memory for %d optimizer groups", model_groups(&t->model));
+    t->groups[GROUP_HEAD] = (ag_group){c->train.lr_head, c->train.weight_decay};
+    t->groups[GROUP_CRF] = (ag_group){c->train.lr_crf, c->train.weight_decay};
+    double rate = c->train.lr_encoder;
+    for (int layer = layers; layer >= 0; layer--, rate *= c->train.layer_decay)
+        t->groups[GROUP_ENCODER + layer] = (ag_group){rate, c->train.weight_decay};
+    return 0;
+}
+
 static int open_trainer(const struct nerve_config *config, const char *own_checkpoint, struct trainer *t, struct err *e)
 {
     *t = (struct trainer){.config = config, .state = {.best_f1 = -1}};
@@ -189,17 +231,14 @@ static int open_trainer(const struct nerve_config *config, const char *own_check
         trainer_close(t);
         return code;
     }
-    model_train(&t->model, config->model.frozen_layers, (size_t)t->largest_pieces);
+    model_train(&t->model, config->model.frozen_layers, (size_t)t->largest_step);
     /* What trains was copied; only frozen parameters still lie in the mapped file. */
     if (config->model.frozen_layers == 0) {
         pretrained_close(&t->pretrained);
         initial_close(&t->initial);
     }
     model_view(&t->model, &t->view);
-    t->groups[GROUP_ENCODER] = (ag_group){config->train.lr_encoder, config->train.weight_decay};
-    t->groups[GROUP_HEAD] = (ag_group){config->train.lr_head, config->train.weight_decay};
-    t->groups[GROUP_CRF] = (ag_group){config->train.lr_crf, config->train.weight_decay};
-    return 0;
+    return make_groups(t, e);
 }
 
 int trainer_open(const struct nerve_config *config, struct trainer *t, struct err *e)
@@ -216,6 +255,7 @@ void trainer_close(struct trainer *t)
 {
     batch_plan_free(&t->plan);
     batch_free(&t->batch);
+    free(t->groups);
     free(t->epoch_end);
     model_free(&t->view);
     model_free(&t->model);
@@ -247,11 +287,10 @@ static double pass(struct trainer *t, int n, const int32_t *tweets, int first_pl
 
 static double accumulate(struct trainer *t, int n, const int32_t *tweets, int64_t *pieces)
 {
-    int parts = t->config->train.accumulate < n ? t->config->train.accumulate : n;
     double sum = 0;
     ag_params_zero_grad(&t->model.params);
-    for (int k = 0; k < parts; k++) {
-        int from = n * k / parts, to = n * (k + 1) / parts;
+    for (int part = 0, from = 0, to; from < n; part++, from = to) {
+        to = part_end(t, n, tweets, part, from);
         sum += pass(t, to - from, tweets + from, from, (ag_real)(1.0 / n));
         *pieces += t->batch.T;
     }
@@ -290,7 +329,7 @@ struct step_result trainer_step(struct trainer *t, int n, const int32_t *tweets,
         s->loss_sum += sum;
         s->loss_tweets += n;
         s->updates++;
-        ag_adamw_step(&t->model.params, t->groups, N_GROUPS, factor, s->updates, c->train.adam_beta1, c->train.adam_beta2,
+        ag_adamw_step(&t->model.params, t->groups, model_groups(&t->model), factor, s->updates, c->train.adam_beta1, c->train.adam_beta2,
                       c->train.adam_eps, r.norm, c->train.clip);
     }
     s->step++;
@@ -317,7 +356,8 @@ int trainer_next(struct trainer *t, int *n, const int32_t **tweets, double *fact
     int64_t k = t->state.step - t->epoch_end[epoch - 1];
     *n = t->plan.start[k + 1] - t->plan.start[k];
     *tweets = t->plan.tweets + t->plan.start[k];
-    *factor = ag_schedule_linear(t->state.step, t->warmup, t->steps);
+    const bool cosine = t->config->train.schedule == CONFIG_SCHEDULE_COSINE;
+    *factor = (cosine ? ag_schedule_cosine : ag_schedule_linear)(t->state.step, t->warmup, t->steps);
     return 0;
 }
 
@@ -332,8 +372,8 @@ int trainer_warm(struct trainer *t, struct err *e)
     for (int k = 0; k < 2; k++) accumulate(t, n, tweets, &pieces);
     ag_params_zero_grad(&t->model.params);
     ag_graph_reset(&t->graph);
-    log_info("largest batch: %lld pieces in %d tweets; its activations need %.1f MB", (long long)t->largest_pieces, n,
-             (double)t->graph.arena.peak / 1e6);
+    log_info("largest batch: %lld pieces%s; its activations need %.1f MB", (long long)t->largest_pieces,
+             t->largest_pieces < t->largest_step ? " in its largest part" : "", (double)t->graph.arena.peak / 1e6);
     batch_plan_free(&plan);
     return 0;
 }

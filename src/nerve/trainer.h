@@ -31,14 +31,15 @@ struct trainer {
     struct hash data_digest, encoder_digest; /* of the three files; of the weights it starts from (all zero without) */
     ag_graph graph;
     struct batch batch;
-    ag_group groups[N_GROUPS];
+    ag_group *groups;       /* [model_groups] */
     int64_t *epoch_end;     /* [epochs+1] steps at the end of epoch k, epoch_end[0] = 0 */
     int64_t epochs, steps;  /* of the whole run, train.max_steps regarded */
     int64_t warmup;         /* steps */
     struct batch_plan plan; /* of the epoch plan_epoch (from 1) */
     int64_t plan_epoch;
-    int64_t largest_pieces, largest_tweets, largest_words; /* of any batch */
-    int64_t largest_epoch;                                 /* where the batch with most pieces stands */
+    int64_t largest_step;                                  /* pieces of any step */
+    int64_t largest_pieces, largest_tweets, largest_words; /* of any part of a step that goes through the model at once */
+    int64_t largest_epoch;                                 /* where the part with most pieces stands */
     int largest_batch;
     struct trainer_state state;
 };
@@ -48,8 +49,8 @@ int trainer_open(const struct nerve_config *config, struct trainer *t, struct er
 int trainer_open_again(const struct nerve_config *config, const char *own_checkpoint, struct trainer *t, struct err *e);
 void trainer_close(struct trainer *t);
 
-/* The batch with most pieces twice through forward and backward: the first pass sizes the arena, which keeps an eighth to spare for a batch
- * of fewer pieces but more words. After it no step allocates. Changes no parameter. Logs the peak. */
+/* The batch that holds the largest part twice through forward and backward: the first pass sizes the arena, which keeps an eighth to spare
+ * for a batch of fewer pieces but more words. After it no step allocates. Changes no parameter. Logs the peak. */
 int trainer_warm(struct trainer *t, struct err *e);
 
 struct step_result {
@@ -58,8 +59,8 @@ struct step_result {
     bool skipped; /* loss or gradient was not finite: no parameter changed */
     int64_t pieces;
 };
-/* One step on these tweets of the training split: train.accumulate passes, clipping, AdamW at `factor` times the base learning rates.
- * Counts in t->state. */
+/* One step on these tweets of the training split: in parts (train.accumulate, train.accumulate_pieces), clipping, AdamW at `factor` times
+ * the base learning rates. Counts in t->state. */
 struct step_result trainer_step(struct trainer *t, int n, const int32_t *tweets, double factor);
 
 /* The tweets and the schedule's factor of the step that comes next (state.step); state.step < steps. */

@@ -315,6 +315,19 @@ static void a_frozen_parameter_stays(void **state)
     ag_params_free(&ps);
 }
 
+static void the_cosine_rises_in_a_line_and_falls_in_half_a_wave(void **state)
+{
+    (void)state;
+    assert_true(ag_schedule_cosine(0, 4, 10) == 0);
+    assert_true(ag_schedule_cosine(1, 4, 10) == 0.25);
+    assert_true(ag_schedule_cosine(4, 4, 10) == 1);
+    assert_true(fabs(ag_schedule_cosine(6, 4, 10) - 0.75) <= 1e-15);
+    assert_true(fabs(ag_schedule_cosine(7, 4, 10) - 0.5) <= 1e-15);
+    assert_true(fabs(ag_schedule_cosine(8, 4, 10) - 0.25) <= 1e-15);
+    assert_true(ag_schedule_cosine(0, 0, 10) == 1);
+    for (int64_t s = 5; s < 10; s++) assert_true(ag_schedule_cosine(s, 4, 10) < ag_schedule_cosine(s - 1, 4, 10));
+}
+
 static void the_schedule_rises_and_falls_in_straight_lines(void **state)
 {
     (void)state;
@@ -344,6 +357,7 @@ int main(void)
         cmocka_unit_test(the_norm_of_a_gradient_that_is_not_finite_is_not_finite),
         cmocka_unit_test(a_frozen_parameter_stays),
         cmocka_unit_test(the_schedule_rises_and_falls_in_straight_lines),
+        cmocka_unit_test(the_cosine_rises_in_a_line_and_falls_in_half_a_wave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,6 +46,55 @@ static void two_trainers_do_not_share_a_directory(void **state)
     program_free(&first);
 }
 
+/* ---- runs that end before their last step ---- */
+
+static int64_t epochs_of(const char *name)
+{
+    return integer_of(path_of("%s/checkpoints/last.h5", name), "epochs");
+}
+
+#define IMPATIENT "train.patience=1 train.schedule=cosine train.layer_decay=0.9 train.accumulate_pieces=100 train.epochs=40"
+
+static void an_early_stop_comes_at_the_same_epoch_for_a_resumed_run(void **state)
+{
+    char expected[33], found[33], *errors;
+    (void)state;
+    assert_int_equal(train("impatient", IMPATIENT), 0);
+    const int64_t epochs = epochs_of("impatient");
+    if (!(epochs < 40)) fail_msg("forty epochs, each better than the one before: patience is not put to the test");
+    assert_int_equal(epochs, integer_of(path_of("impatient/checkpoints/last.h5"), "best_epoch") + 1);
+    assert_true(file_exists(path_of("impatient/eval/test.json")));
+    assert_int_equal(stop_with("impatient2", SIGKILL, IMPATIENT), 128 + SIGKILL);
+    assert_int_equal(train("impatient2", IMPATIENT " --resume"), 0);
+    digest_of("impatient", expected);
+    digest_of("impatient2", found);
+    assert_string_equal(found, expected);
+    assert_int_equal(train_under(NULL, "impatient", IMPATIENT " train.patience=2 --resume", &errors), 78);
+    if (!strstr(errors, "train.patience")) fail_msg("%s", errors);
+    free(errors);
+    assert_int_equal(train("impatient", IMPATIENT " --resume"), 0); /* it is finished */
+    assert_int_equal(epochs_of("impatient"), epochs);
+}
+
+static void max_seconds_saves_and_ends_with_0_and_resuming_goes_on(void **state)
+{
+    char expected[33], found[33], *errors;
+    bool finished = true;
+    (void)state;
+    assert_int_equal(train("long", "train.epochs=30"), 0);
+    assert_int_equal(train_under(NULL, "timed", "train.epochs=30 train.max_seconds=1", &errors), 0);
+    if (!strstr(errors, "train.max_seconds are over, saved")) fail_msg("%s", errors);
+    free(errors);
+    struct json *run = read_json_file(path_of("timed/run.json"));
+    assert_true(json_read_boolean(json_get(run, "finished"), &finished) && !finished);
+    json_free(run);
+    assert_false(file_exists(path_of("timed/eval/test.json")));
+    assert_int_equal(train("timed", "train.epochs=30 --resume"), 0);
+    digest_of("long", expected);
+    digest_of("timed", found);
+    assert_string_equal(found, expected);
+}
+
 /* ---- signals ---- */
 
 static void assert_stopped_and_resumed(const char *name, int signal)
@@ -274,6 +323,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_cannot_be_trained_is_refused_with_its_status),
         cmocka_unit_test(two_trainers_do_not_share_a_directory),
+        cmocka_unit_test(an_early_stop_comes_at_the_same_epoch_for_a_resumed_run),
+        cmocka_unit_test(max_seconds_saves_and_ends_with_0_and_resuming_goes_on),
         cmocka_unit_test(sigterm_saves_and_ends_with_143),
         cmocka_unit_test(sigint_saves_and_ends_with_130),
         cmocka_unit_test(sigkill_loses_nothing_that_was_saved),

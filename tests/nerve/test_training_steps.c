@@ -96,12 +96,11 @@ static void the_same_seed_gives_the_same_bytes_and_another_seed_others(void **st
     free(c);
 }
 
-static void a_split_batch_takes_the_same_step_with_dropout_on(void **state)
+static void takes_the_same_steps(const char *key)
 {
     size_t n;
     double worst = 0, largest = 0;
-    (void)state;
-    float *whole = after_steps(4, NULL, &n), *split = after_steps(4, (const char *const[]){"train.accumulate=3", NULL}, &n);
+    float *whole = after_steps(4, NULL, &n), *split = after_steps(4, (const char *const[]){key, NULL}, &n);
     for (size_t i = 0; i < n; i++) {
         worst = fmax(worst, fabs((double)whole[i] - (double)split[i]));
         largest = fmax(largest, fabs((double)whole[i]));
@@ -111,19 +110,108 @@ static void a_split_batch_takes_the_same_step_with_dropout_on(void **state)
     free(split);
 }
 
-static void after_the_largest_batch_no_step_allocates(void **state)
+static void a_split_batch_takes_the_same_step_with_dropout_on(void **state)
+{
+    (void)state;
+    takes_the_same_steps("train.accumulate=3");
+    takes_the_same_steps("train.accumulate_pieces=64");
+    takes_the_same_steps("train.accumulate_pieces=1"); /* each tweet is more than that, and a part by itself */
+}
+
+static size_t activations(const char *key, int64_t *largest)
 {
     static struct nerve_config c;
     struct trainer t;
     struct err e = {0};
+    open_trainer(&c, &t, (const char *const[]){key, NULL});
+    if (trainer_warm(&t, &e)) fail_msg("%s", e.text);
+    const size_t peak = t.graph.arena.peak;
+    *largest = t.largest_pieces;
+    trainer_close(&t);
+    return peak;
+}
+
+static void a_budget_of_pieces_bounds_the_parts_and_their_memory(void **state)
+{
+    int64_t whole, part;
     (void)state;
-    open_trainer(&c, &t, NULL);
+    const size_t more = activations("train.accumulate_pieces=0", &whole), less = activations("train.accumulate_pieces=64", &part);
+    assert_true(whole > 128);
+    assert_true(part > 0 && part <= 64);
+    if (!(2 * less < more)) fail_msg("%zu bytes of activations with the budget, %zu without", less, more);
+}
+
+/* Adam's first step moves a parameter by its learning rate, whatever the size of the gradient. */
+static void layers_below_move_less_by_the_layer_decay(void **state)
+{
+    static struct nerve_config c;
+    struct trainer t;
+    struct moved {
+        const char *part;
+        double expected, most;
+    } parts[] = {{"layer.1.", 1e-3, 0}, {"layer.0.", 0.5e-3, 0}, {"embeddings.", 0.25e-3, 0}, {"classifier.", 2e-3, 0}};
+    (void)state;
+    open_trainer(&c, &t, (const char *const[]){"train.layer_decay=0.5", "train.warmup=0", "train.weight_decay=0", NULL});
+    size_t n, at = 0;
+    float *before = values_of(&t, &n);
+    next_step(&t);
+    for (size_t k = 0; k < t.model.params.n; k++) {
+        const ag_param *p = t.model.params.at[k];
+        for (size_t i = 0; i < p->size; i++)
+            for (size_t j = 0; j < 4; j++)
+                if (strstr(p->name, parts[j].part)) parts[j].most = fmax(parts[j].most, fabs((double)(p->val[i] - before[at + i])));
+        at += p->size;
+    }
+    for (size_t j = 0; j < 4; j++)
+        if (!(fabs(parts[j].most - parts[j].expected) <= 0.01 * parts[j].expected))
+            fail_msg("%s moved by %g, not by %g", parts[j].part, parts[j].most, parts[j].expected);
+    free(before);
+    trainer_close(&t);
+}
+
+static void the_schedule_is_the_one_of_the_config(void **state)
+{
+    static const char *const NAMES[] = {"linear", "cosine"};
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        static struct nerve_config c;
+        struct trainer t;
+        struct err e = {0};
+        char key[64];
+        int n;
+        const int32_t *tweets;
+        double factor, x;
+        snprintf(key, sizeof key, "train.schedule=%s", NAMES[k]);
+        open_trainer(&c, &t, (const char *const[]){key, "train.warmup=0.25", NULL});
+        t.state.step = t.steps - 1;
+        if (trainer_next(&t, &n, &tweets, &factor, &e)) fail_msg("%s", e.text);
+        x = 1.0 / (double)(t.steps - t.warmup);
+        const double expected = k == 0 ? x : 0.5 * (1 + cos(3.14159265358979323846 * (1 - x)));
+        if (!(fabs(factor - expected) <= 1e-12)) fail_msg("%s: %.17g, expected %.17g", NAMES[k], factor, expected);
+        trainer_close(&t);
+    }
+}
+
+static void no_step_allocates(const char *key)
+{
+    static struct nerve_config c;
+    struct trainer t;
+    struct err e = {0};
+    open_trainer(&c, &t, (const char *const[]){key, NULL});
     if (trainer_warm(&t, &e)) fail_msg("%s", e.text);
     size_t before = t.graph.allocations;
     assert_true(before > 0);
     while (t.state.step < t.steps) next_step(&t);
     assert_int_equal(t.graph.allocations, before);
     trainer_close(&t);
+}
+
+static void after_the_largest_batch_no_step_allocates(void **state)
+{
+    (void)state;
+    no_step_allocates("train.accumulate=1");
+    no_step_allocates("train.accumulate=3");
+    no_step_allocates("train.accumulate_pieces=64");
 }
 
 static void the_largest_batch_changes_no_parameter(void **state)
@@ -308,6 +396,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_seed_gives_the_same_bytes_and_another_seed_others),
         cmocka_unit_test(a_split_batch_takes_the_same_step_with_dropout_on),
+        cmocka_unit_test(a_budget_of_pieces_bounds_the_parts_and_their_memory),
+        cmocka_unit_test(layers_below_move_less_by_the_layer_decay),
+        cmocka_unit_test(the_schedule_is_the_one_of_the_config),
         cmocka_unit_test(after_the_largest_batch_no_step_allocates),
         cmocka_unit_test(the_largest_batch_changes_no_parameter),
         cmocka_unit_test(a_loss_that_is_not_finite_skips_the_step_and_changes_nothing),
