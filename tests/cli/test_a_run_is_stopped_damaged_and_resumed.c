@@ -53,27 +53,27 @@ static int64_t epochs_of(const char *name)
     return integer_of(path_of("%s/checkpoints/last.h5", name), "epochs");
 }
 
-#define IMPATIENT "train.patience=1 train.schedule=cosine train.layer_decay=0.9 train.accumulate_pieces=100 train.epochs=40"
+#define EARLY "train.patience=1 train.schedule=cosine train.layer_decay=0.9 train.accumulate_pieces=100 train.epochs=40"
 
 static void an_early_stop_comes_at_the_same_epoch_for_a_resumed_run(void **state)
 {
     char expected[33], found[33], *errors;
     (void)state;
-    assert_int_equal(train("impatient", IMPATIENT), 0);
-    const int64_t epochs = epochs_of("impatient");
+    assert_int_equal(train("early", EARLY), 0);
+    const int64_t epochs = epochs_of("early");
     if (!(epochs < 40)) fail_msg("forty epochs, each better than the one before: patience is not put to the test");
-    assert_int_equal(epochs, integer_of(path_of("impatient/checkpoints/last.h5"), "best_epoch") + 1);
-    assert_true(file_exists(path_of("impatient/eval/test.json")));
-    assert_int_equal(stop_with("impatient2", SIGKILL, IMPATIENT), 128 + SIGKILL);
-    assert_int_equal(train("impatient2", IMPATIENT " --resume"), 0);
-    digest_of("impatient", expected);
-    digest_of("impatient2", found);
+    assert_int_equal(epochs, integer_of(path_of("early/checkpoints/last.h5"), "best_epoch") + 1);
+    assert_true(file_exists(path_of("early/eval/test.json")));
+    assert_int_equal(stop_with("early2", SIGKILL, EARLY), 128 + SIGKILL);
+    assert_int_equal(train("early2", EARLY " --resume"), 0);
+    digest_of("early", expected);
+    digest_of("early2", found);
     assert_string_equal(found, expected);
-    assert_int_equal(train_under(NULL, "impatient", IMPATIENT " train.patience=2 --resume", &errors), 78);
+    assert_int_equal(train_under(NULL, "early", EARLY " train.patience=2 --resume", &errors), 78);
     if (!strstr(errors, "train.patience")) fail_msg("%s", errors);
     free(errors);
-    assert_int_equal(train("impatient", IMPATIENT " --resume"), 0); /* it is finished */
-    assert_int_equal(epochs_of("impatient"), epochs);
+    assert_int_equal(train("early", EARLY " --resume"), 0); /* it is finished */
+    assert_int_equal(epochs_of("early"), epochs);
 }
 
 static void max_seconds_saves_and_ends_with_0_and_resuming_goes_on(void **state)
