@@ -42,6 +42,11 @@ typedef struct ag_params ag_params;
 int ag_start(int threads, struct err *e);
 int ag_threads(void);
 
+/* The number of threads that OpenMP's default team has is each thread's own, and ag_start changes it. Between these two a thread of a program that
+ * uses OpenMP for other things may call ag_start and run ops: ag_leave(what ag_enter gave) sets it back. */
+int ag_enter(void);
+void ag_leave(int entered);
+
 /* What ag_start chose: for `nerve info`. */
 typedef struct ag_machine {
     const char *kernels;   /* "portable", "avx2", "avx512" */

@@ -2,6 +2,7 @@
  * many threads. */
 #include "blas.h"
 #include "kernels.h"
+#include <omp.h>
 #include <stdlib.h>
 
 const ag_kernels *ag_k;
@@ -10,6 +11,19 @@ static int n_threads = 1;
 int ag_threads(void)
 {
     return n_threads;
+}
+
+/* In a thread other than ag_start's BLAS would thread itself if somebody gave it back its threads. */
+int ag_enter(void)
+{
+    const int before = omp_get_max_threads();
+    omp_set_num_threads(1);
+    return before;
+}
+
+void ag_leave(int entered)
+{
+    omp_set_num_threads(entered);
 }
 
 const ag_kernels *const *ag_kernel_forms(void)

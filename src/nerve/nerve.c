@@ -1,0 +1,254 @@
+#include "nerve.h"
+#include "loaded_model.h"
+#include "log.h"
+#include "machine.h"
+#include "predict.h"
+#include "words.h"
+#include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct nerve_model {
+    struct loaded_model loaded;
+    ag_graph graph;
+    pthread_mutex_t lock; /* of the graph */
+};
+
+struct nerve_prediction {
+    size_t n_texts;
+    size_t *entity_start; /* [n_texts+1] */
+    struct nerve_entity *entities;
+};
+
+/* Codes and texts are the same inside and outside. */
+_Static_assert((int)NERVE_ERROR_USAGE == ERR_USAGE && (int)NERVE_ERROR_DATA == ERR_DATA && (int)NERVE_ERROR_NOINPUT == ERR_NOINPUT &&
+                   (int)NERVE_ERROR_INTERNAL == ERR_INTERNAL && (int)NERVE_ERROR_IO == ERR_IO && (int)NERVE_ERROR_CONFIG == ERR_CONFIG,
+               "each code of nerve.h is the one of err.h");
+_Static_assert((int)NERVE_LOG_DEBUG == LOG_DEBUG && (int)NERVE_LOG_INFO == LOG_INFO && (int)NERVE_LOG_WARNING == LOG_WARNING,
+               "each level of nerve.h is the one of log.h");
+_Static_assert(sizeof((struct nerve_error *)0)->text == sizeof((struct err *)0)->text, "a message of err.h fits into one of nerve.h");
+
+static int give(const struct err *from, struct nerve_error *to)
+{
+    if (from->code && to) {
+        to->code = from->code;
+        memcpy(to->text, from->text, sizeof to->text);
+    }
+    return from->code;
+}
+
+const char *nerve_version(void)
+{
+    return machine_version();
+}
+
+/* ---- the log ---- */
+
+static nerve_log user_log;
+
+static void pass_line(void *context, enum log_level level, const char *line)
+{
+    user_log(context, (enum nerve_log_level)level, line);
+}
+
+void nerve_set_log(nerve_log log, void *context)
+{
+    user_log = log;
+    log_set_sink(log ? pass_line : NULL, context);
+}
+
+/* ---- models ---- */
+
+/* The engine and libhdf5 belong to the process: models are opened and closed one at a time. */
+static pthread_mutex_t process = PTHREAD_MUTEX_INITIALIZER;
+static int wanted_threads, open_models;
+
+int nerve_set_threads(int threads, struct nerve_error *error)
+{
+    struct err e = {0};
+    pthread_mutex_lock(&process);
+    if (threads < 0)
+        err_set(&e, ERR_USAGE, "nerve_set_threads: %d threads", threads);
+    else if (open_models > 0)
+        err_set(&e, ERR_USAGE, "nerve_set_threads: %d models are open; set it before the first is opened", open_models);
+    else
+        wanted_threads = threads;
+    pthread_mutex_unlock(&process);
+    return give(&e, error);
+}
+
+struct opening {
+    const char *path;
+    nerve_model *model;
+    struct err *e;
+};
+
+static void open_model(void *context)
+{
+    const struct opening *o = context;
+    if (open_models > 0 || !machine_start(wanted_threads, o->e)) loaded_model_open(o->path, &o->model->loaded, o->e);
+}
+
+int nerve_model_open(const char *run_or_checkpoint, nerve_model **model, struct nerve_error *error)
+{
+    struct err e = {0};
+    struct opening o = {.path = run_or_checkpoint, .model = calloc(1, sizeof *o.model), .e = &e};
+    *model = NULL;
+    if (!o.model)
+        err_set(&e, ERR_INTERNAL, "out of memory for a model");
+    else if (!run_or_checkpoint)
+        err_set(&e, ERR_USAGE, "nerve_model_open: the path is NULL");
+    else {
+        pthread_mutex_lock(&process);
+        const int before = ag_enter();
+        ag_try(open_model, &o, &e);
+        ag_leave(before);
+        if (!e.code) open_models++;
+        pthread_mutex_unlock(&process);
+    }
+    if (e.code) {
+        free(o.model);
+    } else {
+        pthread_mutex_init(&o.model->lock, NULL);
+        ag_graph_init(&o.model->graph);
+        *model = o.model;
+    }
+    return give(&e, error);
+}
+
+void nerve_model_close(nerve_model *model)
+{
+    if (!model) return;
+    pthread_mutex_lock(&process);
+    loaded_model_close(&model->loaded);
+    open_models--;
+    pthread_mutex_unlock(&process);
+    ag_graph_free(&model->graph);
+    pthread_mutex_destroy(&model->lock);
+    free(model);
+}
+
+int nerve_model_types(const nerve_model *model)
+{
+    return model->loaded.model.shape.types.n_types;
+}
+
+const char *nerve_model_type(const nerve_model *model, int type)
+{
+    const struct tag_set *types = &model->loaded.model.shape.types;
+    return type >= 0 && type < types->n_types ? types->types[type] : NULL;
+}
+
+/* ---- predicting ---- */
+
+/* What a call holds: outside of the function that a check may leave, so that it is freed in any case. */
+struct work {
+    nerve_model *model;
+    int n;
+    const char *const *texts;
+    struct sentence *sentences; /* [n]; their words are fresh memory */
+    struct prediction found;
+    nerve_prediction *out;
+    struct err *e;
+};
+
+static int cut(struct work *w)
+{
+    for (int i = 0; i < w->n; i++) {
+        struct text_word *words = NULL;
+        int cap = 0;
+        if (!w->texts[i]) return err_set(w->e, ERR_USAGE, "nerve_predict: text %d is NULL", i);
+        const size_t size = strlen(w->texts[i]);
+        const int n = words_cut(w->texts[i], size, &words, &cap, w->e);
+        w->sentences[i] = (struct sentence){.text = w->texts[i], .size = size, .n_words = n < 0 ? 0 : n, .words = words};
+        if (n < 0) return err_prefix(w->e, "text %d: ", i);
+    }
+    return 0;
+}
+
+static int collect(struct work *w)
+{
+    const struct prediction *p = &w->found;
+    const size_t n_entities = (size_t)p->entity_start[w->n];
+    nerve_prediction *out = w->out = calloc(1, sizeof *out);
+    if (out) {
+        out->entity_start = calloc((size_t)w->n + 1, sizeof *out->entity_start);
+        out->entities = calloc(n_entities + 1, sizeof *out->entities);
+    }
+    if (!out || !out->entity_start || !out->entities) return err_set(w->e, ERR_INTERNAL, "out of memory for %zu entities", n_entities);
+    out->n_texts = (size_t)w->n;
+    for (int i = 0; i < w->n; i++) {
+        out->entity_start[i + 1] = (size_t)p->entity_start[i + 1];
+        for (int k = p->entity_start[i]; k < p->entity_start[i + 1]; k++) {
+            const struct entity *x = &p->entities[k];
+            const struct text_word *first = &w->sentences[i].words[x->first], *last = &w->sentences[i].words[x->last];
+            out->entities[k] = (struct nerve_entity){.type = nerve_model_type(w->model, x->type),
+                                                     .score = x->score,
+                                                     .start = (size_t)first->char_first,
+                                                     .end = (size_t)last->char_end,
+                                                     .byte_start = (size_t)first->byte_first,
+                                                     .byte_end = (size_t)last->byte_end};
+        }
+    }
+    return 0;
+}
+
+static void predict(void *context)
+{
+    struct work *w = context;
+    const struct loaded_model *m = &w->model->loaded;
+    if (cut(w) || predict_sentences(&m->model, &w->model->graph, w->n, w->sentences, m->config.train.eval_batch, &w->found, w->e)) return;
+    collect(w);
+}
+
+static void work_end(struct work *w)
+{
+    for (int i = 0; i < w->n && w->sentences; i++) free((void *)(uintptr_t)w->sentences[i].words);
+    free(w->sentences);
+    prediction_free(&w->found);
+}
+
+int nerve_predict(nerve_model *model, size_t n, const char *const *texts, nerve_prediction **prediction, struct nerve_error *error)
+{
+    struct err e = {0};
+    struct work w = {.model = model, .texts = texts, .e = &e};
+    *prediction = NULL;
+    if (!model || (n > 0 && !texts))
+        err_set(&e, ERR_USAGE, "nerve_predict: %s NULL", model ? "texts are" : "the model is");
+    else if (n >= INT_MAX)
+        err_set(&e, ERR_USAGE, "nerve_predict: %zu texts; at most %d at once", n, INT_MAX - 1);
+    else if (!(w.sentences = calloc(n + 1, sizeof *w.sentences)))
+        err_set(&e, ERR_INTERNAL, "out of memory for %zu texts", n);
+    else {
+        w.n = (int)n;
+        pthread_mutex_lock(&model->lock);
+        const int before = ag_enter();
+        ag_try(predict, &w, &e);
+        ag_leave(before);
+        if (e.code) ag_graph_free(&model->graph);
+        pthread_mutex_unlock(&model->lock);
+    }
+    work_end(&w);
+    if (e.code)
+        nerve_prediction_free(w.out);
+    else
+        *prediction = w.out;
+    return give(&e, error);
+}
+
+void nerve_prediction_free(nerve_prediction *prediction)
+{
+    if (!prediction) return;
+    free(prediction->entity_start);
+    free(prediction->entities);
+    free(prediction);
+}
+
+size_t nerve_prediction_entities(const nerve_prediction *prediction, size_t text, const struct nerve_entity **entities)
+{
+    *entities = NULL;
+    if (text >= prediction->n_texts) return 0;
+    *entities = prediction->entities + prediction->entity_start[text];
+    return prediction->entity_start[text + 1] - prediction->entity_start[text];
+}
