@@ -56,7 +56,7 @@ static void show_log(void *context, enum log_level level, const char *line)
     put(text, n < (int)sizeof text ? (size_t)n : sizeof text - 1);
 }
 
-static void format_time(double s, char text[32])
+void sink_format_time(double s, char text[32])
 {
     long t = s >= 0 && s < 1e9 ? (long)(s + 0.5) : -1;
     if (t < 0)
@@ -71,7 +71,7 @@ static void format_time(double s, char text[32])
 static void format_line(const struct progress *p, char text[TEXT_SIZE])
 {
     char eta[32];
-    format_time(p->eta, eta);
+    sink_format_time(p->eta, eta);
     int n = snprintf(text, TEXT_SIZE, "%s: epoch %lld/%lld, step %lld/%lld", p->phase, (long long)p->epoch, (long long)p->epochs,
                      (long long)p->step, (long long)p->steps);
     if (strcmp(p->phase, "train") != 0 || n < 0 || n >= TEXT_SIZE) return;

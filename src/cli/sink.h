@@ -10,5 +10,7 @@ void sink_start(void);
 void sink_set_level(enum log_level level);
 /* Removes the bar, before something else is printed. */
 void sink_clear(void);
+/* Minutes and seconds, or hours, minutes and seconds: "3:21", "1:03:21"; "?" where it is not known (s < 0). */
+void sink_format_time(double s, char text[32]);
 
 #endif
