@@ -17,6 +17,7 @@
 
 enum {
     BATCH = 256,           /* sentences that wait for each other at most */
+    FIRST_BATCH = 4,       /* at first fewer, doubled by each full batch: the first answer of a long input comes soon */
     BATCH_BYTES = 4 << 20, /* of text, at most: memory stays bounded whatever is read */
     DEADLINE_MS = 50,      /* a sentence waits for others at most so long */
     BATCH_PIECES = 2048,   /* word pieces that go through the model together */
@@ -91,7 +92,7 @@ struct work {
     struct printer printer;
     struct input_sentence *waiting; /* [arguments->batch] */
     struct sentence *sentences;     /* those of `waiting` that are no errors */
-    int n;
+    int n, room;                    /* room: a batch is full */
     size_t bytes;
     double since; /* when the first of them came, in seconds */
     long n_sentences, n_bad;
@@ -131,6 +132,7 @@ static int flush(struct work *w, struct err *e)
     prediction_free(&p);
     w->n_sentences += n;
     w->n_bad += w->n - n;
+    if (w->n == w->room) w->room = w->room < w->arguments->batch / 2 ? 2 * w->room : w->arguments->batch;
     w->n = 0;
     w->bytes = 0;
     return fflush(stdout) ? err_set(e, ERR_IO, "cannot write to stdout: %s", strerror(errno)) : 0;
@@ -142,7 +144,7 @@ static int add(struct work *w, int given, const struct input_sentence *s, struct
     if (w->n == 0) w->since = now();
     w->waiting[w->n++] = *s;
     w->bytes += s->sentence.size;
-    return w->n == w->arguments->batch || w->bytes >= BATCH_BYTES ? flush(w, e) : 0;
+    return w->n == w->room || w->bytes >= BATCH_BYTES ? flush(w, e) : 0;
 }
 
 /* Waits for input, but not for longer than the first waiting sentence may wait. */
@@ -151,7 +153,8 @@ static int wait_or_flush(struct work *w, struct line_stream *lines, struct err *
     int timeout = -1;
     if (w->n > 0) {
         const double left = 1e3 * (w->since - now()) + DEADLINE_MS;
-        timeout = left > 0 ? (int)left + 1 : 0;
+        if (left <= 0) return flush(w, e); /* also where lines that give no sentence come without a pause */
+        timeout = (int)left + 1;
     }
     const int got = line_stream_read(lines, timeout, &stop, e);
     if (got < 0) return err_prefix(e, "%s: ", w->arguments->file);
@@ -162,7 +165,7 @@ static int predict_lines(struct work *w, struct line_stream *lines, struct predi
 {
     char why[64];
     snprintf(why, sizeof why, "a line of more than %d bytes", LINE_MAX_BYTES);
-    for (int code = 0; !code && !stop;) {
+    for (int code = 0;;) {
         struct input_sentence s;
         char *line;
         size_t size;
@@ -173,7 +176,8 @@ static int predict_lines(struct work *w, struct line_stream *lines, struct predi
         case LINE_TOO_LONG:
             code = add(w, predict_input_error(input, lines->line, why, &s, e), &s, e);
             break;
-        case LINE_WAIT:
+        case LINE_WAIT: /* what was read is answered before a signal ends it */
+            if (stop) return flush(w, e);
             code = wait_or_flush(w, lines, e);
             break;
         case LINE_END:
@@ -182,7 +186,6 @@ static int predict_lines(struct work *w, struct line_stream *lines, struct predi
         }
         if (code) return code;
     }
-    return flush(w, e);
 }
 
 /* ---- the command ---- */
@@ -205,6 +208,7 @@ static int run(struct work *w, struct err *e)
     if ((code = open_input(a->file, &fd, e)) || (code = loaded_model_open(a->model, &w->model, e)) ||
         (code = line_stream_open(fd, &lines, e)))
         goto done;
+    w->room = a->batch < FIRST_BATCH ? a->batch : FIRST_BATCH;
     w->waiting = calloc((size_t)a->batch, sizeof *w->waiting);
     w->sentences = calloc((size_t)a->batch, sizeof *w->sentences);
     if (!w->waiting || !w->sentences) {

@@ -27,6 +27,19 @@ static int give_error(long line, struct json *id, const char *why, struct input_
     return out->error ? 1 : out_of_memory(e);
 }
 
+/* Is there a byte that no text has? Then why tells it. */
+static bool wrong_bytes(const char *line, size_t size, char *why, size_t room)
+{
+    const char *nul = memchr(line, '\0', size);
+    const size_t valid = utf8_valid(line, size), at = nul && (size_t)(nul - line) < valid ? (size_t)(nul - line) : valid;
+    if (at == size) return false;
+    if (line[at])
+        snprintf(why, room, "byte %zu (0x%02X) is not UTF-8", at + 1, (unsigned char)line[at]);
+    else
+        snprintf(why, room, "byte %zu is NUL", at + 1);
+    return true;
+}
+
 /* ---- text ---- */
 
 static bool is_blank(const char *line, size_t size)
@@ -155,6 +168,7 @@ static void forget_words(struct predict_input *p)
 {
     for (int i = 0; i < p->n_words; i++) free(p->words[i]);
     p->n_words = 0;
+    p->n_bytes = 0;
     free(p->failed);
     p->failed = NULL;
     p->id = NULL;
@@ -183,8 +197,11 @@ static int close_sentence(struct predict_input *p, struct input_sentence *out, s
 
 static int add_word(struct predict_input *p, long number, const char *word, size_t size, struct err *e)
 {
+    if (p->failed) return 0;
     if (p->n_words == 0) p->first_line = number;
     if (p->n_words == INPUT_WORDS_MAX) return fail_sentence(p, number, "a sentence of more than 100000 words", e);
+    p->n_bytes += size + 1;
+    if (p->n_bytes > INPUT_BYTES_MAX) return fail_sentence(p, number, "a sentence of more than 1048576 bytes", e);
     if (p->n_words == p->cap_words) {
         const int cap = p->cap_words * 2 + 64;
         char **words = reallocarray(p->words, (size_t)cap, sizeof *words);
@@ -202,11 +219,7 @@ static int read_column(struct predict_input *p, long number, const char *line, s
 {
     const char *tab = memchr(line, '\t', size), *word = line, *end = tab;
     char why[80];
-    const size_t valid = utf8_valid(line, size);
-    if (valid < size) {
-        snprintf(why, sizeof why, "byte %zu (0x%02X) is not UTF-8", valid + 1, (unsigned char)line[valid]);
-        return fail_sentence(p, number, why, e);
-    }
+    if (wrong_bytes(line, size, why, sizeof why)) return fail_sentence(p, number, why, e);
     if (!tab) {
         while (*word == ' ') word++;
         end = memchr(word, ' ', size - (size_t)(word - line));
@@ -218,10 +231,11 @@ static int read_column(struct predict_input *p, long number, const char *line, s
     return add_word(p, number, word, (size_t)(end - word), e);
 }
 
-static int open_sentence(struct predict_input *p, long number, const char *id, struct err *e)
+static int open_sentence(struct predict_input *p, long number, const char *line, size_t size, const char *id, struct err *e)
 {
+    char why[80];
+    if (wrong_bytes(line, size, why, sizeof why)) return fail_sentence(p, number, why, e);
     if (!*id) return fail_sentence(p, number, "IMGID: without an id", e);
-    if (utf8_valid(id, strlen(id)) < strlen(id)) return fail_sentence(p, number, "IMGID: with an id that is not UTF-8", e);
     p->id = json_new_string(id);
     p->id_line = number;
     return 0;
@@ -236,7 +250,7 @@ static int take_column_line(struct predict_input *p, long number, const char *li
     /* An IMGID that waits for its sentence outlives no blank line, as in training data. */
     int given = close_sentence(p, out, e);
     if (given < 0 || !mark) return given;
-    int code = open_sentence(p, number, line + strlen(MARK), e);
+    int code = open_sentence(p, number, line, size, line + strlen(MARK), e);
     return code ? code : given;
 }
 
@@ -269,6 +283,8 @@ int predict_input_line(struct predict_input *p, long number, const char *line, s
     if (p->format == INPUT_AUTO) p->format = guess(line, size);
     if (p->format == INPUT_CONLL) return take_column_line(p, number, line, size, out, e);
     if (is_blank(line, size)) return 0;
+    char why[80];
+    if (wrong_bytes(line, size, why, sizeof why)) return give_error(number, NULL, why, out, e);
     return p->format == INPUT_JSONL ? give_json(number, line, size, out, e) : give_text(number, NULL, line, size, out, e);
 }
 

@@ -3,11 +3,12 @@
  *   text     a sentence a line, cut by the rules of words.h; its id is the line's number
  *   conll    a word a line in the first column (what stands in others is not read), a blank line or IMGID:<id> between sentences; the id is
  *            IMGID's, else the number of the first word's line
- *   jsonl    an object a line: "text" (a string) or "words" (an array of strings), and "id" (a string or an integer), else the line's
- * number auto     by the first line that is not blank: IMGID: at its front or a TAB in it: conll; { at its front: jsonl; anything else:
- * text
+ *   jsonl    an object a line: "text" (a string) or "words" (an array of strings), and "id" (a string or an integer), else it is the line's
+ *            number
+ *   auto     by the first line that is not blank: IMGID: at its front or a TAB in it means conll, { at its front jsonl, anything else text
  *
- * A blank line of text or JSON lines gives nothing. A line that cannot be read gives an error of its own, and the next one is read.
+ * A blank line of text or JSON lines gives nothing. A line that cannot be read (NUL, not UTF-8, not JSON) gives an error of its own, and
+ * the next one is read; of CoNLL the whole sentence is the error, with the number of the first line that is wrong.
  */
 #ifndef NERVE_PREDICT_INPUT_H
 #define NERVE_PREDICT_INPUT_H
@@ -17,7 +18,7 @@
 enum input_format { INPUT_AUTO, INPUT_TEXT, INPUT_CONLL, INPUT_JSONL, N_INPUT_FORMATS };
 extern const char *const INPUT_FORMAT_NAMES[N_INPUT_FORMATS + 1]; /* ends with NULL */
 
-enum { INPUT_WORDS_MAX = 100000 }; /* of a sentence */
+enum { INPUT_WORDS_MAX = 100000, INPUT_BYTES_MAX = 1 << 20 }; /* of a sentence, so that one without an end stays bounded */
 
 struct input_sentence {
     long line;       /* where it stands, from 1 */
@@ -37,6 +38,7 @@ struct predict_input {
     long first_line; /* of the words that wait for the end of their sentence */
     char **words;
     int n_words, cap_words;
+    size_t n_bytes;
     char *failed; /* what is wrong with this sentence; the words behind are not kept */
     long failed_line;
 };
