@@ -8,6 +8,7 @@
 
 #include "err.h"
 #include <argp.h>
+#include <stdbool.h>
 
 struct json;
 
@@ -18,8 +19,14 @@ struct command {
     const struct argp *argp;           /* with CLI_COMMON among its children */
     int (*run)(int argc, char **argv); /* argv[0] is "nerve NAME" */
 };
-extern const struct command COMMAND_CONFIG, COMMAND_EVALUATE, COMMAND_EXPORT, COMMAND_INFO, COMMAND_PREDICT, COMMAND_SCORE, COMMAND_SYNTH,
-    COMMAND_TRAIN;
+extern const struct command *const COMMANDS[]; /* fewer than 64; ends with NULL */
+
+/* Every option of a command, CLI_COMMON's too. */
+typedef void (*cli_option_visit)(void *context, const struct command *c, const struct argp_option *o);
+void cli_each_option(const struct command *c, cli_option_visit visit, void *context);
+/* The arg of an option that takes one of some words is these words with bars between, as "train|valid|test". */
+bool cli_is_choice(const struct argp_option *o);
+bool cli_takes_keys(const struct command *c); /* KEY=VALUE of the configuration */
 
 /* The options that every subcommand has: --quiet, --verbose, --log-file. */
 extern const struct argp_child CLI_COMMON[];

@@ -128,7 +128,7 @@ static const struct argp ARGP = {
            "\vA key that may differ between runs that must end in the same bytes is marked as a runtime key.\n\n"
            "Examples:\n"
            "  nerve config show configs/synth.yaml\n"
-           "  nerve config show configs/twitter2017.yaml train.seed=2 data.rename.OTHER=MISC\n"
+           "  nerve config show configs/twitter2017.yaml train.seed=2\n"
            "  nerve config init my.yaml\n"
            "  nerve config schema\n"
            "  nerve config keys",

@@ -48,7 +48,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 static const struct argp_option OPTIONS[] = {
     {.name = "model", .key = 'm', .arg = "RUN|CHECKPOINT", .doc = "a run directory (its best epoch) or a checkpoint file"},
     {.name = "data", .key = 'd', .arg = "DIR", .doc = "folder with the splits; default: the one that the run was trained on"},
-    {.name = "split", .key = 's', .arg = "SPLIT", .doc = "train, valid or test (default)"},
+    {.name = "split", .key = 's', .arg = "train|valid|test", .doc = "default: test"},
     {.name = "threads", .key = 't', .arg = "N", .doc = "threads; default: one for each processor"},
     {.name = "json", .key = 'j', .doc = "print one JSON object, as in eval/test.json; its measures are fractions"},
     {0},
@@ -62,7 +62,8 @@ static const struct argp ARGP = {
         "and the strict (IOB2) reading, with a 95 % bootstrap interval over tweets. Entities behind the model's longest tweet count as misses."
         "\vExamples:\n"
         "  nerve evaluate --model runs/synth\n"
-        "  nerve evaluate --model runs/synth/checkpoints/best.h5 --data synth --split valid --json",
+        "  nerve evaluate --model runs/synth --split valid --json\n"
+        "  nerve evaluate --model runs/synth/checkpoints/best.h5 --data synth",
     .children = CLI_COMMON,
 };
 

@@ -58,7 +58,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 }
 
 static const struct argp_option OPTIONS[] = {
-    {.name = "to", .key = 't', .arg = "FORM", .doc = "safetensors: a Hugging Face folder; hdf5: a plain HDF5 file"},
+    {.name = "to", .key = 't', .arg = "safetensors|hdf5", .doc = "safetensors: a Hugging Face folder; hdf5: a plain HDF5 file"},
     {.name = "out", .key = 'o', .arg = "DIR|FILE", .doc = "the folder, which must be empty or absent, or the file, which must be absent"},
     {.name = "head", .key = 'H', .arg = "linear", .doc = "with the linear head, as a token classification model; for a model without CRF"},
     {.name = "force", .key = 'f', .doc = "replace an earlier export"},

@@ -13,10 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct command *const COMMANDS[] = {&COMMAND_TRAIN, &COMMAND_EVALUATE, &COMMAND_PREDICT, &COMMAND_EXPORT,
-                                                 &COMMAND_SCORE, &COMMAND_SYNTH,    &COMMAND_CONFIG,  &COMMAND_INFO};
-enum { N_COMMANDS = sizeof COMMANDS / sizeof *COMMANDS };
-
 int cli_fail(const struct err *e)
 {
     sink_clear();
@@ -69,7 +65,7 @@ static void keep_standard_streams(void)
 static void print_help(FILE *f)
 {
     fprintf(f, "Usage: nerve COMMAND [ARGUMENT...]\n\nNamed entity recognition, trained and run natively.\n\n");
-    for (int i = 0; i < N_COMMANDS; i++) fprintf(f, "  %-10s %s\n", COMMANDS[i]->name, COMMANDS[i]->about);
+    for (int i = 0; COMMANDS[i]; i++) fprintf(f, "  %-10s %s\n", COMMANDS[i]->name, COMMANDS[i]->about);
     fprintf(f, "\n`nerve COMMAND --help` describes a command with examples; `nerve --version` prints the version.\n"
                "Data go to stdout, messages to stderr. Exit status: 0 done, 1 a check failed, 64 usage, 65 bad data,\n"
                "66 no input, 70 internal error, 74 input or output, 78 bad configuration, 130 or 143 stopped by a signal.\n");
@@ -77,9 +73,10 @@ static void print_help(FILE *f)
 
 static int unknown_command(const char *name)
 {
-    const char *names[N_COMMANDS];
-    for (int i = 0; i < N_COMMANDS; i++) names[i] = COMMANDS[i]->name;
-    const char *meant = name[0] == '-' ? NULL : nearest_word(name, names, N_COMMANDS);
+    const char *names[64];
+    size_t n = 0;
+    for (; COMMANDS[n]; n++) names[n] = COMMANDS[n]->name;
+    const char *meant = name[0] == '-' ? NULL : nearest_word(name, names, n);
     fprintf(stderr, "nerve: unknown %s '%s'", name[0] == '-' ? "option" : "command", name);
     if (meant)
         fprintf(stderr, ": did you mean '%s'?\n", meant);
@@ -108,7 +105,7 @@ int main(int argc, char **argv)
         printf("nerve %s\n", machine_version());
         return 0;
     }
-    for (int i = 0; i < N_COMMANDS; i++) {
+    for (int i = 0; COMMANDS[i]; i++) {
         char name[64];
         if (strcmp(argv[1], COMMANDS[i]->name) != 0) continue;
         snprintf(name, sizeof name, "nerve %s", COMMANDS[i]->name);

@@ -258,7 +258,7 @@ static const struct argp ARGP = {
         "Examples:\n"
         "  echo 'Justin Bieber played in Paris' | nerve predict --model runs/synth\n"
         "  nerve predict --model runs/synth --format conll synth/test.txt\n"
-        "  nerve predict --model runs/synth/checkpoints/best.h5 --format jsonl synth/test.txt",
+        "  nerve predict --model runs/synth --format jsonl synth/test.txt",
     .children = CLI_COMMON,
 };
 

@@ -46,7 +46,7 @@ static const struct argp ARGP = {
         "knows every training name is printed beside."
         "\vExamples:\n"
         "  nerve synth synth --tweets 2000 --seed 1\n"
-        "  nerve train configs/synth.yaml data.dir=synth --out runs/synth",
+        "  nerve synth more --tweets 500 --seed 2",
     .children = CLI_COMMON,
 };
 

@@ -104,7 +104,8 @@ static const struct argp ARGP = {
         "  nerve train configs/synth.yaml data.dir=synth --dry-run\n"
         "  nerve train configs/synth.yaml data.dir=synth --out runs/synth\n"
         "  nerve train configs/synth.yaml data.dir=synth --out runs/synth --resume\n"
-        "  nerve train configs/synth.yaml data.dir=synth train.seed=2 --out runs/synth --force",
+        "  nerve train configs/synth.yaml data.dir=synth --out runs/synth --force\n"
+        "  nerve train configs/synth.yaml data.dir=synth train.seed=2 --out runs/two",
     .children = CLI_COMMON,
 };
 

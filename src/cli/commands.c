@@ -1,0 +1,34 @@
+/* commands.c - the table of subcommands; a new one is a row here. Help, completions and the manual are made from it. */
+#include "cli.h"
+#include <string.h>
+
+extern const struct command COMMAND_TRAIN, COMMAND_EVALUATE, COMMAND_PREDICT, COMMAND_EXPORT, COMMAND_SCORE, COMMAND_SYNTH, COMMAND_CONFIG,
+    COMMAND_INFO, COMMAND_COMPLETION, COMMAND_MANUAL;
+
+/* In the order of a user's work: examples in their help use what those above have made. */
+const struct command *const COMMANDS[] = {
+    &COMMAND_SYNTH, &COMMAND_TRAIN,  &COMMAND_EVALUATE, &COMMAND_PREDICT,    &COMMAND_EXPORT,
+    &COMMAND_SCORE, &COMMAND_CONFIG, &COMMAND_INFO,     &COMMAND_COMPLETION, &COMMAND_MANUAL,
+    NULL,
+};
+
+static void each_option(const struct command *c, const struct argp *argp, cli_option_visit visit, void *context)
+{
+    for (const struct argp_option *o = argp->options; o && (o->name || o->key); o++) visit(context, c, o);
+    for (const struct argp_child *child = argp->children; child && child->argp; child++) each_option(c, child->argp, visit, context);
+}
+
+void cli_each_option(const struct command *c, cli_option_visit visit, void *context)
+{
+    each_option(c, c->argp, visit, context);
+}
+
+bool cli_is_choice(const struct argp_option *o)
+{
+    return o->arg && strspn(o->arg, "abcdefghijklmnopqrstuvwxyz0123456789-|") == strlen(o->arg);
+}
+
+bool cli_takes_keys(const struct command *c)
+{
+    return c->argp->args_doc && strstr(c->argp->args_doc, "KEY=VALUE");
+}
