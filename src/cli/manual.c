@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* scdoc's marks are taken out of their meaning. */
+/* scdoc's marks are taken out of their meaning; a minus is one at the front of a line. */
 static void print_text(const char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
-        if (strchr("\\*_#~`<>[]|+!", text[i])) putchar('\\');
+        if (strchr("\\*_#~`<>[]|+!", text[i]) || (i == 0 && text[i] == '-')) putchar('\\');
         putchar(text[i]);
     }
 }

@@ -40,7 +40,7 @@ def examples(help_text):
 
 
 def run(nerve, directory, example):
-    environment = dict(os.environ, PATH=f'{pathlib.Path(nerve).parent}:{os.environ["PATH"]}')
+    environment = dict(os.environ, PATH=f'{pathlib.Path(nerve).resolve().parent}:{os.environ["PATH"]}')
     done = subprocess.run(['bash', '-o', 'pipefail', '-c', example], cwd=directory, env=environment, capture_output=True, text=True, timeout=300)
     return [] if done.returncode == 0 else [f'exit {done.returncode}', *done.stderr.splitlines()[-5:]]
 
