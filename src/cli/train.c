@@ -96,7 +96,7 @@ static const struct argp ARGP = {
         "Train as CONFIG says; KEY=VALUE overrides one key of it (`nerve config keys` lists them)."
         "\vDIR gets config.yaml, run.json, train.log, metrics.jsonl, events.out.tfevents.nerve (for TensorBoard), checkpoints/{last,previous,best}.h5, eval/, predictions.jsonl and "
         "report.html. SIGINT and SIGTERM finish the step, save, and end with 130 or 143; --resume goes on from there and ends with the "
-        "same bytes as a run that was never stopped.\n\n"
+        "same bytes as a run that was never stopped. Where train.max_seconds is over it is the same, with status 0.\n\n"
         "--dry-run sends the largest batch through the model and takes a few real steps, on batches of evenly spread sizes; the time that it "
         "prints is their mean times the number of steps, and that of one batch of validation times their number. Its memory is the most "
         "that this process held.\n\n"

@@ -48,8 +48,8 @@ struct nerve_config {
         char init[CONFIG_TEXT_SIZE];
         int epochs, batch, batch_pieces, accumulate, accumulate_pieces, pool, patience;
         int schedule; /* enum config_schedule */
-        double lr_encoder, lr_head, lr_crf, layer_decay, weight_decay, warmup, clip, adam_beta1, adam_beta2, adam_eps;
-        int threads, max_steps, max_seconds, checkpoint_every, max_bad_steps, eval_batch, log_every;
+        double lr_encoder, lr_head, lr_crf, layer_decay, weight_decay, warmup, clip, adam_beta1, adam_beta2, adam_eps, max_seconds;
+        int threads, max_steps, checkpoint_every, max_bad_steps, eval_batch, log_every;
     } train;
     char file[CONFIG_TEXT_SIZE]; /* that was read, "" before */
     int origin[CONFIG_KEY_ROOM]; /* of each key, in the table's order: CONFIG_DEFAULT, CONFIG_ARGUMENT, or a line of file */

@@ -89,8 +89,9 @@ const struct config_key CONFIG_KEYS[] = {
     {"train.eval_batch", CONFIG_INTEGER, FIXED, AT(train.eval_batch), "2048", 1, MANY, NULL,
      "word pieces a batch of evaluation (at least one tweet)"},
     {"train.threads", CONFIG_INTEGER, RUNTIME, AT(train.threads), "0", 0, 1024, NULL, "threads; 0: one for each processor"},
-    {"train.max_seconds", CONFIG_INTEGER, RUNTIME, AT(train.max_seconds), "0", 0, MANY, NULL,
-     "seconds after which this process saves and stops, to be resumed; 0: never"},
+    {"train.max_seconds", CONFIG_NUMBER, RUNTIME, AT(train.max_seconds), "0", 0, 1e8, NULL,
+     "seconds after which this process saves its last step and ends with status 0, to be resumed (an evaluation is not broken off, and one "
+     "step is always done); 0: never"},
     {"train.checkpoint_every", CONFIG_INTEGER, RUNTIME, AT(train.checkpoint_every), "200", 1, MANY, NULL, "steps between two checkpoints"},
     {"train.log_every", CONFIG_INTEGER, RUNTIME, AT(train.log_every), "20", 1, MANY, NULL, "steps between two lines of metrics.jsonl"},
 };

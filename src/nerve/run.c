@@ -8,7 +8,7 @@
 #include "model_store.h"
 #include "progress.h"
 #include "report.h"
-#include "run_directory.h"
+#include "run_checkpoints.h"
 
 #include <errno.h>
 #include <math.h>
@@ -24,12 +24,13 @@ struct run {
     struct run_directory directory;
     struct metrics metrics;
     struct trainer trainer;
+    struct run_checkpoints checkpoints;
     const volatile sig_atomic_t *stop;
     int64_t resumes;
-    int64_t saved_step;   /* of last.h5; -1: none */
     double train_seconds; /* in steps of this epoch, by this process */
     int64_t train_pieces;
     double started;     /* when this process began */
+    int64_t first_step; /* where it began */
     double loss_recent; /* running mean, for the progress line */
 };
 
@@ -103,40 +104,11 @@ static int write_config(const struct run *r, struct err *e)
 
 /* ---- checkpoints ---- */
 
-static int save_last(struct run *r, struct err *e)
+/* metrics.jsonl reaches the disk before the checkpoint that knows of its lines. */
+static int save(struct run *r, struct err *e)
 {
-    char path[PATH_MAX];
-    int code;
-    if (r->saved_step == r->trainer.state.step) return 0;
-    if ((code = metrics_sync(&r->metrics, e)) || (code = run_keep_previous(&r->directory, e)) ||
-        (code = run_path(&r->directory, "checkpoints/last.h5", path, e)) || (code = trainer_save(&r->trainer, path, true, e)))
-        return code;
-    r->saved_step = r->trainer.state.step;
-    log_info("saved step %lld", (long long)r->saved_step);
-    return 0;
-}
-
-/* One file into the trainer; an unusable one only warns. Another config, other data: an error. */
-static int try_load(struct run *r, const char *name, bool *loaded, struct err *e)
-{
-    char path[PATH_MAX];
-    struct checkpoint *c = NULL;
-    struct err why = {0};
-    *loaded = false;
-    int code = run_path(&r->directory, name, path, e);
-    if (code || !file_exists(path)) return code;
-    code = checkpoint_open(path, &c, &why);
-    if (!code) code = trainer_load(&r->trainer, c, path, &why);
-    checkpoint_close(c);
-    if (code == ERR_CONFIG) {
-        *e = why;
-        return code;
-    }
-    if (code)
-        log_warning("%s: not usable: %s", path, why.text);
-    else
-        *loaded = true;
-    return 0;
+    int code = metrics_sync(&r->metrics, e);
+    return code ? code : run_save_last(&r->checkpoints, e);
 }
 
 static void warn_core_type(const struct run *r, const struct json *before)
@@ -149,24 +121,12 @@ static void warn_core_type(const struct run *r, const struct json *before)
             r->directory.path, then, kernels, machine.core_type, machine.kernels);
 }
 
-/* A damaged last.h5 is put aside, lest it become previous.h5. */
-static int put_aside(const char *last, struct err *e)
-{
-    char aside[PATH_MAX + 16];
-    snprintf(aside, sizeof aside, "%s.damaged", last);
-    return rename(last, aside) ? err_set(e, ERR_IO, "%s: cannot be renamed: %s", last, strerror(errno)) : 0;
-}
-
 static int resume(struct run *r, const struct json *before, struct err *e)
 {
-    bool loaded = false;
-    char last[PATH_MAX], metrics[PATH_MAX];
-    int code = run_path(&r->directory, "checkpoints/last.h5", last, e);
-    if (code || (code = try_load(r, "checkpoints/last.h5", &loaded, e))) return code;
-    if (loaded)
-        r->saved_step = r->trainer.state.step;
-    else if ((file_exists(last) && (code = put_aside(last, e))) || (code = try_load(r, "checkpoints/previous.h5", &loaded, e)))
-        return code;
+    bool loaded;
+    char metrics[PATH_MAX];
+    int code = run_load_last(&r->checkpoints, &loaded, e);
+    if (code) return code;
     int64_t resumes = 0;
     json_read_integer(json_get(before, "resumes"), &resumes);
     r->resumes = resumes + 1;
@@ -219,14 +179,12 @@ static int write_epoch(struct run *r, int64_t epoch, double loss, struct json *v
     return metrics_write(&r->metrics, line, e);
 }
 
-static int save_best(struct run *r, double f1, int64_t epoch, const struct score *score, struct err *e)
+static int keep_best(struct run *r, double f1, int64_t epoch, const struct score *score, struct err *e)
 {
     struct json *valid = NULL;
-    char path[PATH_MAX];
     r->trainer.state.best_f1 = f1;
     r->trainer.state.best_epoch = epoch;
-    int code = run_path(&r->directory, "checkpoints/best.h5", path, e);
-    if (!code) code = trainer_save(&r->trainer, path, false, e);
+    int code = run_save_best(&r->checkpoints, e);
     if (!code) code = score_json(score, &valid, e);
     if (!code) code = run_write_json(&r->directory, "eval/valid.json", valid, e);
     return code;
@@ -255,7 +213,7 @@ static int end_epoch(struct run *r, int64_t epoch, struct err *e)
     log_info("epoch %lld of %lld: loss %.4f, validation F1 %.2f (precision %.2f, recall %.2f)%s; %.0f tokens/s, %.0f s", (long long)epoch,
              (long long)r->trainer.epochs, loss, 100 * micro.f1, 100 * micro.precision, 100 * micro.recall, best ? ", the best so far" : "",
              rate, seconds);
-    if (!code && best) code = save_best(r, micro.f1, epoch, &score, e);
+    if (!code && best) code = keep_best(r, micro.f1, epoch, &score, e);
     score_end(&score);
     return code;
 }
@@ -329,9 +287,11 @@ static bool lost_patience(const struct run *r)
     return patience > 0 && s->epochs > 0 && s->step == r->trainer.epoch_end[s->epochs] && s->epochs - s->best_epoch >= patience;
 }
 
+/* Not before one step is done, so that a run that is resumed often enough comes to its end. */
 static bool time_is_over(const struct run *r)
 {
-    return r->config->train.max_seconds > 0 && now() - r->started >= r->config->train.max_seconds;
+    const double limit = r->config->train.max_seconds;
+    return limit > 0 && r->trainer.state.step > r->first_step && now() - r->started >= limit;
 }
 
 /* Until the last step is done and its epoch evaluated, or a signal came. */
@@ -339,6 +299,7 @@ static int loop(struct run *r, bool *stopped, struct err *e)
 {
     struct trainer *t = &r->trainer;
     struct trainer_state *s = &t->state;
+    r->first_step = s->step;
     *stopped = false;
     for (;;) {
         int code = 0;
@@ -348,13 +309,13 @@ static int loop(struct run *r, bool *stopped, struct err *e)
             if (code == ERR_CHECK && *r->stop) {
                 *stopped = true;
                 *e = (struct err){0};
-                return save_last(r, e);
+                return save(r, e);
             }
         }
         if (code) return code;
         bool end = s->step == t->steps || lost_patience(r), due = s->step > 0 && s->step % r->config->train.checkpoint_every == 0;
         const bool stop = *r->stop || time_is_over(r);
-        if ((end || due || stop) && (code = save_last(r, e))) return code;
+        if ((end || due || stop) && (code = save(r, e))) return code;
         if (end) return 0;
         if (stop) {
             *stopped = true;
@@ -365,17 +326,6 @@ static int loop(struct run *r, bool *stopped, struct err *e)
 }
 
 /* ---- the end: the best epoch on the test split ---- */
-
-static int load_best(struct run *r, struct err *e)
-{
-    char path[PATH_MAX];
-    struct checkpoint *c = NULL;
-    int code = run_path(&r->directory, "checkpoints/best.h5", path, e);
-    if (!code) code = checkpoint_open(path, &c, e);
-    if (!code) code = trainer_load_parameters(&r->trainer, c, e);
-    checkpoint_close(c);
-    return code;
-}
 
 static int write_test(struct run *r, const struct score *score, double start, struct err *e)
 {
@@ -400,7 +350,7 @@ static int finish(struct run *r, struct err *e)
     char path[PATH_MAX];
     double start = now();
     int code;
-    if ((code = load_best(r, e)) || (code = evaluate(r, SPLIT_TEST, true, &score, &x, e)) ||
+    if ((code = run_load_best(&r->checkpoints, e)) || (code = evaluate(r, SPLIT_TEST, true, &score, &x, e)) ||
         (code = run_path(&r->directory, "predictions.jsonl", path, e)) ||
         (code = evaluation_write_predictions(&t->view, &t->splits[SPLIT_TEST], &x, path, e)) || (code = write_test(r, &score, start, e)))
         goto done;
@@ -418,20 +368,6 @@ static bool is_finished(const struct json *run)
     bool finished = false;
     json_read_boolean(json_get(run, "finished"), &finished);
     return finished;
-}
-
-/* The first checkpoint of this run that is whole; false where there is none. */
-static bool own_checkpoint(const struct run *r, char path[PATH_MAX])
-{
-    static const char *const CANDIDATES[] = {"checkpoints/last.h5", "checkpoints/previous.h5"};
-    bool is_whole = false;
-    for (size_t k = 0; k < 2 && !is_whole; k++) {
-        struct checkpoint *c = NULL;
-        struct err ignored = {0};
-        is_whole = !run_path(&r->directory, CANDIDATES[k], path, &ignored) && !checkpoint_open(path, &c, &ignored);
-        checkpoint_close(c);
-    }
-    return is_whole;
 }
 
 /* --force would remove what the run starts from. */
@@ -454,7 +390,7 @@ static int open_trainer(struct run *r, enum run_mode mode, struct err *e)
 {
     const char *initial = r->config->train.init;
     char own[PATH_MAX];
-    if (mode == RUN_RESUME && initial[0] && !file_exists(initial) && own_checkpoint(r, own)) {
+    if (mode == RUN_RESUME && initial[0] && !file_exists(initial) && run_find_checkpoint(&r->directory, own)) {
         log_info("train.init: %s is not there any more; the run's own checkpoint has all that it gave", initial);
         return trainer_open_again(r->config, own, &r->trainer, e);
     }
@@ -507,7 +443,8 @@ static int check_finished(const struct run *r, struct err *e)
 int run_train(const struct nerve_config *config, const char *directory, enum run_mode mode, const volatile sig_atomic_t *stop,
               enum run_end *end, struct err *e)
 {
-    struct run r = {.config = config, .stop = stop, .started = now(), .saved_step = -1, .directory = {.lock = -1}};
+    struct run r = {.config = config, .stop = stop, .started = now(), .directory = {.lock = -1}};
+    r.checkpoints = (struct run_checkpoints){.directory = &r.directory, .trainer = &r.trainer, .step = -1, .epochs = -1};
     struct json *before = NULL;
     char path[PATH_MAX];
     int code = run_directory_open(directory, mode, &r.directory, e);

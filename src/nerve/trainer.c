@@ -227,7 +227,7 @@ static int open_trainer(const struct nerve_config *config, const char *own_check
     ag_graph_init(&t->graph);
     ag_params_init(&t->model.params);
     int code;
-    if ((code = read_splits(t, e)) || (code = make_model(t, own_checkpoint, e)) || (code = plan_run(t, e))) {
+    if ((code = read_splits(t, e)) || (code = make_model(t, own_checkpoint, e)) || (code = plan_run(t, e)) || (code = make_groups(t, e))) {
         trainer_close(t);
         return code;
     }
@@ -238,7 +238,7 @@ static int open_trainer(const struct nerve_config *config, const char *own_check
         initial_close(&t->initial);
     }
     model_view(&t->model, &t->view);
-    return make_groups(t, e);
+    return 0;
 }
 
 int trainer_open(const struct nerve_config *config, struct trainer *t, struct err *e)

@@ -157,6 +157,7 @@ static void wrong_use_is_told_with_the_parameter(void **state)
     assert_panics("parameter table: group 2 of 2", ag_adamw_step(&ps, (const ag_group[2]){{0, 0}}, 2, 1, 1, 0.9, 0.999, 1e-8, 0, 0));
     assert_panics("ag_adamw_step: step 0", ag_adamw_step(&ps, NULL, 0, 1, 0, 0.9, 0.999, 1e-8, 0, 0));
     assert_panics("ag_schedule_linear: step 3, warm-up 1 of 3 steps", (void)ag_schedule_linear(3, 1, 3));
+    assert_panics("ag_schedule_cosine: step 0, warm-up 4 of 3 steps", (void)ag_schedule_cosine(0, 4, 3));
     ag_params_free(&ps);
 }
 

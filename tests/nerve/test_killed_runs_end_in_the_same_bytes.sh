@@ -4,9 +4,10 @@
 #   test_killed_runs_end_in_the_same_bytes.sh NERVE CONFIG [ROUNDS]
 set -u
 nerve=$1 config=$2 rounds=${3:-20}
-# Learns enough in a second that the best epoch is neither the first nor the last.
+# Learns enough in a second that the best epoch is not the first; ends early, when patience does.
 small=(model.layers=1 model.width=32 model.heads=4 model.inner=48 model.dropout_hidden=0.02 model.dropout_attention=0.02
-  train.epochs=6 train.batch=8 train.lr_encoder=1e-2 train.lr_head=2e-2 train.lr_crf=2e-2
+  train.epochs=20 train.patience=2 train.batch=8 train.lr_encoder=1e-2 train.lr_head=2e-2 train.lr_crf=2e-2
+  train.schedule=cosine train.warmup=0 train.layer_decay=0.8 train.accumulate_pieces=100
   train.checkpoint_every=3 train.log_every=1 train.threads=2)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -20,7 +21,7 @@ train() { # DIR [argument ...]
   shift
   exec "$nerve" train "$config" data.dir="$work/data" "${small[@]}" --out "$out" "$@"
 }
-member() { "$nerve" info "$1/checkpoints/last.h5" --json | sed -n "s/.*\"$2\": *\"\{0,1\}\([0-9a-f]*\).*/\1/p"; }
+member() { "$nerve" info "$1/checkpoints/last.h5" --json | sed -n "s/.*\"$2\": *\"\{0,1\}\([0-9a-f]*\).*/\1/p" | head -n 1; }
 digest() { member "$1" digest; }
 # Every field of time or memory stands at the top level under one of these names.
 timeless() { sed -E 's/,?"([a-z_]*_)?(seconds|per_s|mb)":[^,}]*//g; s/,?"eta":[^,}]*//g' "$1/metrics.jsonl"; }
@@ -32,6 +33,7 @@ whole=$(digest "$work/whole")
 timeless "$work/whole" >"$work/whole.metrics"
 [ -n "$whole" ] && [ -s "$work/whole.metrics" ] || no_run <(echo "the uninterrupted run left no digest or no metrics")
 [ "$(member "$work/whole" best_epoch)" -gt 1 ] || no_run <(echo "the first epoch was the best: resuming is not put to the test")
+[ "$(member "$work/whole" epochs)" -lt 20 ] || no_run <(echo "all epochs were trained: patience is not put to the test")
 
 for ((round = 1; round <= rounds; round++)); do
   dir=$work/run$round
