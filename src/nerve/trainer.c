@@ -205,8 +205,8 @@ static int plan_run(struct trainer *t, struct err *e)
     return batch_reserve(&t->batch, (int)t->largest_tweets, (int)t->largest_pieces, (int)t->largest_words, e);
 }
 
-/* Layer-wise decay (Sun et al. 2019, arXiv 1905.05583, section 3.3): the last layer has the encoder's rate, each one below that of the next
- * times the decay, the embeddings, as layer 0, the lowest. */
+/* Layer-wise decay (Sun et al. 2019, arXiv 1905.05583, section 5.3.4): the last layer has the encoder's rate, each one below that of the
+ * next times the decay, the embeddings, as layer 0, the lowest. */
 static int make_groups(struct trainer *t, struct err *e)
 {
     const struct nerve_config *c = t->config;
