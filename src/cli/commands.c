@@ -3,13 +3,12 @@
 #include <string.h>
 
 extern const struct command COMMAND_TRAIN, COMMAND_EVALUATE, COMMAND_PREDICT, COMMAND_EXPORT, COMMAND_SCORE, COMMAND_SYNTH, COMMAND_CONFIG,
-    COMMAND_INFO, COMMAND_COMPLETION, COMMAND_MANUAL;
+    COMMAND_INFO, COMMAND_DATA, COMMAND_COMPLETION, COMMAND_MANUAL;
 
 /* In the order of a user's work: examples in their help use what those above have made. */
 const struct command *const COMMANDS[] = {
-    &COMMAND_SYNTH, &COMMAND_TRAIN,  &COMMAND_EVALUATE, &COMMAND_PREDICT,    &COMMAND_EXPORT,
-    &COMMAND_SCORE, &COMMAND_CONFIG, &COMMAND_INFO,     &COMMAND_COMPLETION, &COMMAND_MANUAL,
-    NULL,
+    &COMMAND_SYNTH, &COMMAND_DATA,   &COMMAND_TRAIN, &COMMAND_EVALUATE,   &COMMAND_PREDICT, &COMMAND_EXPORT,
+    &COMMAND_SCORE, &COMMAND_CONFIG, &COMMAND_INFO,  &COMMAND_COMPLETION, &COMMAND_MANUAL,  NULL,
 };
 
 static void each_option(const struct command *c, const struct argp *argp, cli_option_visit visit, void *context)

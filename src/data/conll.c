@@ -11,7 +11,9 @@
 #include "grow.h"
 #include "utf8.h"
 #include <limits.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +29,25 @@ struct reader {
     bool in_sentence;
     char *id;     /* of an IMGID line whose sentence has not begun */
     long id_line; /* where it stands */
+    conll_report report;
+    void *context;
 };
+
+enum { TOLD = 1 }; /* an error of the data went to the report: reading goes on */
+
+/* "path:line: message", or TOLD. */
+__attribute__((format(printf, 5, 6))) static int fail(struct reader *r, enum conll_problem what, long line, struct err *e,
+                                                      const char *format, ...)
+{
+    char message[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (!r->report) return err_set(e, ERR_DATA, "%s:%ld: %s", r->d->path, line, message);
+    r->report(r->context, what, line, message);
+    return TOLD;
+}
 
 /* The front of s for a message: whole code points, no control characters. */
 static const char *shown(const char *s, char buffer[SHOWN + 4])
@@ -63,34 +83,39 @@ static char *trimmed(char *s)
 
 static int close_sentence(struct reader *r, struct err *e)
 {
+    char text[SHOWN + 4];
     r->in_sentence = false;
     if (!r->id) return 0;
-    char text[SHOWN + 4];
-    return err_set(e, ERR_DATA,
-                   "%s:%ld: no word follows IMGID:%s: each IMGID line needs a sentence right below it; remove the line or add its words",
-                   r->d->path, r->id_line, shown(r->id, text));
+    int code = fail(r, CONLL_NO_WORDS, r->id_line, e,
+                    "no word follows IMGID:%s: each IMGID line needs a sentence right below it; remove the line or add its words",
+                    shown(r->id, text));
+    if (code != TOLD) return code;
+    free(r->id);
+    r->id = NULL;
+    return 0;
 }
 
 static int read_image_id(struct reader *r, const char *id, struct err *e)
 {
     int code = close_sentence(r, e);
     if (code) return code;
-    if (*id == '\0')
-        return err_set(e, ERR_DATA, "%s:%ld: IMGID: without an id; expected IMGID:<id>, with the picture's name behind the colon",
-                       r->d->path, r->line);
+    if (*id == '\0') {
+        code = fail(r, CONLL_NO_ID, r->line, e, "IMGID: without an id; expected IMGID:<id>, with the picture's name behind the colon");
+        return code == TOLD ? 0 : code; /* no word's place is lost */
+    }
     r->id = strdup(id);
     r->id_line = r->line;
     return r->id ? 0 : err_set(e, ERR_INTERNAL, "%s:%ld: out of memory", r->d->path, r->line);
 }
 
-static int check_tag(const struct reader *r, const char *tag, struct err *e)
+static int check_tag(struct reader *r, const char *tag, struct err *e)
 {
     if (strcmp(tag, "O") == 0 || ((tag[0] == 'B' || tag[0] == 'I') && tag[1] == '-' && tag[2] != '\0')) return 0;
     char text[SHOWN + 4];
     bool other_scheme = strchr("SELMU", tag[0]) && tag[1] == '-';
-    return err_set(e, ERR_DATA, "%s:%ld: tag \"%s\" is not O, B-<type> or I-<type>%s", r->d->path, r->line, shown(tag, text),
-                   other_scheme ? "; it looks like IOBES or BILOU: convert the file to BIO (S- and U- become B-, E-, L- and M- become I-)"
-                                : "; the last column must hold BIO tags: B- at an entity's first word, I- at its others, O outside");
+    return fail(r, CONLL_BAD_TAG, r->line, e, "tag \"%s\" is not O, B-<type> or I-<type>%s", shown(tag, text),
+                other_scheme ? "; it looks like IOBES or BILOU: convert the file to BIO (S- and U- become B-, E-, L- and M- become I-)"
+                             : "; the last column must hold BIO tags: B- at an entity's first word, I- at its others, O outside");
 }
 
 /* What `data.rename` makes of a valid tag; pairs are not chained. */
@@ -128,17 +153,14 @@ static int read_columns(struct reader *r, char *line, struct err *e)
     char *first_tab = strchr(line, '\t');
     char *word = first_tab ? line : trimmed(line), *tag = first_tab ? strrchr(line, '\t') : strrchr(word, ' ');
     if (!tag)
-        return err_set(e, ERR_DATA,
-                       "%s:%ld: \"%s\" has one column: expected token<TAB>tag (or IMGID:<id>, or a blank line behind a sentence)",
-                       r->d->path, r->line, shown(word, text));
+        return fail(r, CONLL_NO_TAG, r->line, e,
+                    "\"%s\" has one column: expected token<TAB>tag (or IMGID:<id>, or a blank line behind a sentence)", shown(word, text));
     char *word_end = first_tab ? first_tab : strchr(word, ' ');
     *tag++ = '\0';
     *word_end = '\0';
     tag = trimmed(tag);
-    if (*word == '\0')
-        return err_set(e, ERR_DATA, "%s:%ld: the token before the TAB is empty: expected token<TAB>tag", r->d->path, r->line);
-    if (*tag == '\0')
-        return err_set(e, ERR_DATA, "%s:%ld: no tag follows \"%s\": expected token<TAB>tag", r->d->path, r->line, shown(word, text));
+    if (*word == '\0') return fail(r, CONLL_NO_TOKEN, r->line, e, "the token before the TAB is empty: expected token<TAB>tag");
+    if (*tag == '\0') return fail(r, CONLL_NO_TAG, r->line, e, "no tag follows \"%s\": expected token<TAB>tag", shown(word, text));
     int code = check_tag(r, tag, e);
     return code ? code : add_word(r, word, tag, e);
 }
@@ -166,25 +188,33 @@ static int read_line(struct reader *r, char *line, struct err *e)
     return read_columns(r, line, e);
 }
 
-/* Lines from `at` to the end of the text, which has a NUL behind it. */
+static int check_bytes(struct reader *r, const char *line, size_t size, struct err *e)
+{
+    const size_t valid = utf8_valid(line, size);
+    if (valid < size)
+        return fail(r, CONLL_BAD_BYTES, r->line, e, "byte %zu of the line (0x%02X) is not valid UTF-8: convert the file to UTF-8",
+                    valid + 1, (unsigned)(unsigned char)line[valid]);
+    if (memchr(line, '\0', size))
+        return fail(r, CONLL_BAD_BYTES, r->line, e, "the line holds a NUL byte: this is not a text file, or it is damaged");
+    if (memchr(line, '\r', size))
+        return fail(r, CONLL_BAD_BYTES, r->line, e, "a carriage return inside the line: lines must end with LF or CR LF");
+    return 0;
+}
+
+/* Lines from `at` to the end of the text, which has a NUL behind it. A word that could not be read leaves its place: words and lines stay
+ * in step. */
 static int read_lines(struct reader *r, char *at, char *end, struct err *e)
 {
+    static char unread[] = "\xEF\xBF\xBD", outside[] = "O";
     for (r->line = 1; at < end; r->line++) {
         char *line = at, *newline = memchr(line, '\n', (size_t)(end - line));
         char *stop = newline ? newline : end;
         at = newline ? newline + 1 : end;
         if (stop > line && stop[-1] == '\r') stop--;
         *stop = '\0';
-        size_t size = (size_t)(stop - line), valid = utf8_valid(line, size);
-        if (valid < size)
-            return err_set(e, ERR_DATA, "%s:%ld: byte %zu of the line (0x%02X) is not valid UTF-8: convert the file to UTF-8", r->d->path,
-                           r->line, valid + 1, (unsigned)(unsigned char)line[valid]);
-        if (memchr(line, '\0', size))
-            return err_set(e, ERR_DATA, "%s:%ld: the line holds a NUL byte: this is not a text file, or it is damaged", r->d->path,
-                           r->line);
-        if (memchr(line, '\r', size))
-            return err_set(e, ERR_DATA, "%s:%ld: a carriage return inside the line: lines must end with LF or CR LF", r->d->path, r->line);
-        int code = read_line(r, line, e);
+        int code = check_bytes(r, line, (size_t)(stop - line), e);
+        if (!code) code = read_line(r, line, e);
+        if (code == TOLD) code = add_word(r, unread, outside, e);
         if (code) return code;
     }
     int code = close_sentence(r, e);
@@ -213,11 +243,12 @@ static int place_renamed(struct reader *r, size_t size, struct err *e)
     return 0;
 }
 
-int conll_read(const char *path, const struct tag_rename *rename, int n_rename, struct dataset *out, struct err *e)
+static int read_file(const char *path, const struct tag_rename *rename, int n_rename, conll_report report, void *context,
+                     struct dataset *out, struct err *e)
 {
     static const char byte_order_mark[] = "\xEF\xBB\xBF";
     struct dataset d = {.path = strdup(path)};
-    struct reader r = {.d = &d, .rename = rename, .n_rename = n_rename};
+    struct reader r = {.d = &d, .rename = rename, .n_rename = n_rename, .report = report, .context = context};
     size_t size = 0;
     int code = d.path ? 0 : err_set(e, ERR_INTERNAL, "%s: out of memory", path);
     if (!code) code = file_read(path, INT_MAX, &d.text, &size, e);
@@ -235,4 +266,15 @@ done:
     else
         *out = d;
     return code;
+}
+
+int conll_read(const char *path, const struct tag_rename *rename, int n_rename, struct dataset *out, struct err *e)
+{
+    return read_file(path, rename, n_rename, NULL, NULL, out, e);
+}
+
+int conll_check(const char *path, const struct tag_rename *rename, int n_rename, conll_report report, void *context, struct dataset *out,
+                struct err *e)
+{
+    return read_file(path, rename, n_rename, report, context, out, e);
 }

@@ -202,7 +202,7 @@ static int fold_hangul(uint32_t c, uint32_t to[CODEPOINT_FOLD_MAX])
 }
 
 /* What c becomes in an uncased model: gives the number of code points. */
-static int fold(uint32_t c, uint32_t to[CODEPOINT_FOLD_MAX])
+int codepoint_fold(uint32_t c, uint32_t to[CODEPOINT_FOLD_MAX])
 {
     if (c >= 0xAC00 && c <= 0xD7A3) return fold_hangul(c, to);
     int low = 0, high = N_CODEPOINT_FOLDS;
@@ -314,7 +314,7 @@ static int take(struct cutter *k, uint32_t c, struct origin from)
     if (what == CP_DROP) return 0;
     if (what == CP_SPACE) return end_word(k);
     uint32_t to[CODEPOINT_FOLD_MAX] = {c};
-    int n = k->w->lower_case ? fold(c, to) : 1, code = 0;
+    int n = k->w->lower_case ? codepoint_fold(c, to) : 1, code = 0;
     for (int i = 0; i < n && !code; i++) {
         /* Ideographs are told by the character itself, punctuation by what it becomes: U+2260 becomes "=". */
         if (what == CP_CJK || codepoint_class_of(to[i]) == CP_PUNCTUATION)

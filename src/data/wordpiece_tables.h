@@ -30,5 +30,6 @@ struct codepoint_fold {
 };
 extern const struct codepoint_fold CODEPOINT_FOLDS[];
 extern const int N_CODEPOINT_FOLDS;
+int codepoint_fold(uint32_t c, uint32_t to[CODEPOINT_FOLD_MAX]); /* what c becomes: gives the number of code points; in wordpiece.c */
 
 #endif
