@@ -212,6 +212,8 @@ ag_tensor *ag_add_layernorm(ag_graph *g, ag_tensor *x, ag_tensor *h, ag_dropout 
 /* q [Tq,C], k, v [Tk,C] with C = heads * D; sequence b owns rows q_start[b] .. q_start[b+1] of q and k_start[b] .. k_start[b+1] of k and v -> [Tq,C].
  * A sequence without keys gives zero rows. drop falls on the probabilities: its start is q_start, its column head * 2^16 + key (head < 2^12, key < 2^16). */
 ag_tensor *ag_attention(ag_graph *g, ag_tensor *q, ag_tensor *k, ag_tensor *v, int heads, int n, const int32_t *q_start, const int32_t *k_start, ag_dropout drop);
+/* x, h [N,C], h NULL: 0 -> [N,C]: rows start[b] .. start[b+1] are x's where k_start[b] < k_start[b+1] (sequence b has keys), else h's. */
+ag_tensor *ag_choose(ag_graph *g, ag_tensor *x, ag_tensor *h, int n, const int32_t *start, const int32_t *k_start);
 ag_tensor *ag_cross_entropy(ag_graph *g, ag_tensor *logits, const int32_t *target, int n, const int32_t *start); /* logits [N,L], target [N] -> [n]: sum over rows of a sequence of -log softmax */
 
 #define OP(name, n_in, equation) extern const ag_op ag_op_##name;

@@ -34,7 +34,7 @@ ag_tensor *nn_add_norm_forward(ag_graph *g, const nn_norm *norm, ag_tensor *x, a
 
 /* What all dropout of one forward pass shares; rate and site belong to the place in the network. Sites are numbered once and for ever,
  * since a mask is a function of its site: the embeddings are 0, encoder.h numbers its layers from 1, and whoever adds dropout outside an
- * encoder takes a number from 2^16. */
+ * encoder takes a number from 2^16: the head's input is that, cross.h's two follow. */
 typedef struct nn_dropout {
     bool on; /* false: nothing is dropped (prediction), the rest is not read */
     uint32_t seed, step;
@@ -42,7 +42,7 @@ typedef struct nn_dropout {
     const int32_t *start, *place; /* [n+1] rows of each, [n] place in the global batch */
 } nn_dropout;
 
-enum { NN_SITE_EMBEDDINGS = 0, NN_SITE_LAYERS = 1, NN_SITE_OTHER = 1 << 16 };
+enum { NN_SITE_EMBEDDINGS = 0, NN_SITE_LAYERS = 1, NN_SITE_OTHER = 1 << 16, NN_SITE_CROSS = NN_SITE_OTHER + 1 };
 
 ag_dropout nn_dropout_at(const nn_dropout *drop, double rate, uint32_t site);
 

@@ -270,6 +270,28 @@ BUILD(attention_keys_are_values_composed)
     return attention_composed_of(g, x[0], x[1], x[1], c);
 }
 
+BUILD(choose)
+{
+    return ag_choose(g, x[0], x[1], c->n, c->start, c->k_start);
+}
+BUILD(choose_composed)
+{
+    ag_tensor *of_x = constant(g, x[0]->dim[0], ag_cols(x[0])), *of_h = constant(g, x[0]->dim[0], ag_cols(x[0]));
+    for (int b = 0; b < c->n; b++)
+        for (int i = c->start[b] * ag_cols(x[0]); i < c->start[b + 1] * ag_cols(x[0]); i++)
+            (c->k_start[b] < c->k_start[b + 1] ? of_x : of_h)->val[i] = 1;
+    ag_tensor *y = small_times(g, x[0], of_x);
+    return x[1] ? small_plus(g, y, small_times(g, x[1], of_h)) : y;
+}
+BUILD(choose_of_itself)
+{
+    return ag_choose(g, x[0], x[0], c->n, c->start, c->k_start);
+}
+BUILD(choose_again)
+{
+    return ag_choose(g, choose(g, x, c), x[1], c->n, c->start, c->k_start);
+}
+
 BUILD(cross_entropy)
 {
     return ag_cross_entropy(g, x[0], c->index, c->n, c->start);
@@ -451,6 +473,24 @@ static const gradcheck_case rows[] = {
      IN({OF(LEAF, 33, 6), WITHIN(-2, 2)}, {OF(LEAF, 33, 6), WITHIN(-2, 2)}, {OF(FIXED, 33, 6)})},
     {.name = "attention with fixed queries and keys", .op = "attention", PAIR(attention), .heads = 2, .rate = .3, .n = 4, .start = ragged,
      IN({OF(FIXED, 33, 6), WITHIN(-2, 2)}, {OF(FIXED, 33, 6), WITHIN(-2, 2)}, {OF(LEAF, 33, 6)})},
+
+    {.name = "choose", .op = "choose", PAIR(choose), .n = 4, .start = cross_q, .k_start = cross_k,
+     IN({OF(LEAF, 12, 6)}, {OF(LEAF, 12, 6)})},
+    {.name = "choose, else 0", .op = "choose", PAIR(choose), .n = 4, .start = cross_q, .k_start = cross_k, IN({OF(LEAF, 12, 6)})},
+    {.name = "choose, no keys at all", .op = "choose", PAIR(choose), .n = 5, .start = ragged_holes, .k_start = keys_none,
+     IN({OF(LEAF, 8, 5), .silent = true}, {OF(LEAF, 8, 5)})},
+    {.name = "choose, keys everywhere", .op = "choose", PAIR(choose), .n = 5, .start = ragged_holes, .k_start = ones_only,
+     IN({OF(LEAF, 8, 5)}, {OF(LEAF, 8, 5), .silent = true})},
+    {.name = "choose between a tensor and itself", .op = "choose", .build = choose_of_itself, .n = 4, .start = cross_q, .k_start = cross_k,
+     IN({OF(LEAF, 12, 6)})},
+    {.name = "choose twice", .op = "choose", .build = choose_again, .n = 4, .start = cross_q, .k_start = cross_k,
+     IN({OF(LEAF, 12, 6)}, {OF(LEAF, 12, 6)})},
+    {.name = "choose of a fixed input", .op = "choose", PAIR(choose), .n = 4, .start = cross_q, .k_start = cross_k,
+     IN({OF(FIXED, 12, 6)}, {OF(LEAF, 12, 6)})},
+    {.name = "choose, else a fixed input", .op = "choose", PAIR(choose), .n = 4, .start = cross_q, .k_start = cross_k,
+     IN({OF(LEAF, 12, 6)}, {OF(FIXED, 12, 6)})},
+    {.name = "choose without rows", .op = "choose", .build = choose, .n = 1, .start = none, .k_start = one_of_7,
+     IN({OF(LEAF, 0, 6)}, {OF(LEAF, 0, 6)})},
 
     {.name = "cross_entropy ragged", .op = "cross_entropy", PAIR(cross_entropy), .index = targets, .n = 4, .start = ragged,
      IN({OF(LEAF, 33, 5), WITHIN(-3, 3)})},

@@ -257,6 +257,22 @@ static void attention_dropout_reach(void)
     ag_tensor *x = ag_input(&g, 2, dim, wide);
     attend(x, x, x, 8192, to_2_4, drop(.5, 2, to_2_4));
 }
+static void choose_rank(void)
+{
+    ag_choose(&g, vector(4), NULL, 2, to_2_4, to_1_4);
+}
+static void choose_shapes(void)
+{
+    ag_choose(&g, matrix(4, 3), matrix(4, 2), 2, to_2_4, to_1_4);
+}
+static void choose_rows(void)
+{
+    ag_choose(&g, matrix(5, 3), NULL, 2, to_2_4, to_1_4);
+}
+static void choose_keys(void)
+{
+    ag_choose(&g, matrix(4, 3), NULL, 2, to_2_4, back);
+}
 static void cross_entropy_rank(void)
 {
     ag_cross_entropy(&g, vector(4), index_0, 1, to_4);
@@ -327,6 +343,10 @@ static const struct contract {
     {"attention with dropout over other sequences", attention_dropout, "attention: the sequences of dropout are not those of q"},
     {"attention with dropout over too many heads", attention_dropout_reach,
      "attention: dropout reaches to 4096 heads and 65536 keys, not 8192 and 2"},
+    {"choose from a vector", choose_rank, "choose: x has rank 1, not 2"},
+    {"choose between two shapes", choose_shapes, "choose: x is [4,3], h is [4,2]"},
+    {"choose from more rows than offsets", choose_rows, "choose: x ends at row 4 of 5"},
+    {"choose by keys that go back", choose_keys, "choose: k of sequence 1 ends at row 2, before it begins at 3"},
     {"cross_entropy of a vector", cross_entropy_rank, "cross_entropy: logits have rank 1, not 2"},
     {"cross_entropy with a target beyond the classes", cross_entropy_target, "cross_entropy: target 3 of row 2, logits [4,3]"},
     {"cross_entropy with target -1", cross_entropy_negative, "cross_entropy: target -1 of row 0, logits [4,3]"},
