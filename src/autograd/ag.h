@@ -98,6 +98,7 @@ struct ag_graph {
     size_t len, cap;
     struct ag_pool_block *pool; /* gradient and scratch buffers that were given back */
     size_t allocations;         /* calls of the system's allocator so far: constant once the largest batch went through */
+    struct ag_profile *profile; /* who is told where time goes (profile.h), or NULL; borrowed */
 };
 
 void ag_graph_init(ag_graph *g);

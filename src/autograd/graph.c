@@ -1,5 +1,6 @@
 /* graph.c - tensors, the tape, gradients and their pool, scopes. ag.h says what each promises. */
 #include "ag.h"
+#include "profile.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,12 @@ void ag_graph_free(ag_graph *g)
     ag_graph_init(g);
 }
 
+/* From now on time belongs to op (NULL: to no op). */
+static void turn(ag_graph *g, const ag_op *op, enum ag_direction direction)
+{
+    if (g->profile) ag_profile_turn(g->profile, op, direction);
+}
+
 /* ---- tensors ---- */
 
 size_t ag_size(const ag_tensor *t)
@@ -82,6 +89,7 @@ static ag_tensor *new_tensor(ag_graph *g, const char *what, int rank, const int 
 
 ag_tensor *ag_input(ag_graph *g, int rank, const int *dim, const ag_real *val)
 {
+    turn(g, NULL, AG_FORWARD);
     ag_tensor *t = new_tensor(g, "input", rank, dim);
     t->val = (ag_real *)(uintptr_t)val; /* no op writes to what it reads */
     return t;
@@ -89,6 +97,7 @@ ag_tensor *ag_input(ag_graph *g, int rank, const int *dim, const ag_real *val)
 
 ag_tensor *ag_leaf(ag_graph *g, int rank, const int *dim, ag_real *val, ag_real *grad)
 {
+    turn(g, NULL, AG_FORWARD);
     ag_tensor *t = new_tensor(g, "leaf", rank, dim);
     t->val = val;
     t->wants_grad = grad;
@@ -99,6 +108,7 @@ ag_tensor *ag_leaf(ag_graph *g, int rank, const int *dim, ag_real *val, ag_real 
 ag_tensor *ag_use(ag_graph *g, ag_param *p)
 {
     AG_CHECK(p->val, "parameter %s is used before it has values", p->name);
+    turn(g, NULL, AG_FORWARD);
     ag_tensor *t = new_tensor(g, p->name, p->rank, p->dim);
     t->val = p->val;
     t->param = p;
@@ -108,6 +118,7 @@ ag_tensor *ag_use(ag_graph *g, ag_param *p)
 
 ag_tensor *ag_node(ag_graph *g, const ag_op *op, int rank, const int *dim, ag_tensor *const *in)
 {
+    turn(g, op, AG_FORWARD);
     ag_tensor *y = new_tensor(g, op->name, rank, dim);
     y->op = op;
     for (int i = 0; i < op->n_in; i++) {
@@ -177,6 +188,7 @@ void ag_backward(ag_graph *g, ag_tensor *y, const ag_real *dy)
 {
     AG_CHECK(y->wants_grad, "backward: nothing below this tensor wants a gradient");
     AG_CHECK(dy || ag_size(y) == 1, "backward: a tensor of %zu elements needs its gradient dy", ag_size(y));
+    turn(g, NULL, AG_FORWARD);
     const ag_real one = 1;
     ag_real beta, *grad = ag_grad(g, y, &beta);
     for (size_t i = 0; i < ag_size(y); i++) grad[i] = (dy ? dy[i] : one) + (beta != 0 ? grad[i] : 0);
@@ -184,10 +196,12 @@ void ag_backward(ag_graph *g, ag_tensor *y, const ag_real *dy)
     for (size_t i = g->len; i-- > 0;) {
         ag_tensor *t = g->tape[i];
         if (!t->grad) continue;
+        turn(g, t->op, AG_BACKWARD);
         t->op->backward(g, t);
         ag_pool_give(g, t->grad);
         t->grad = NULL;
     }
+    turn(g, NULL, AG_FORWARD);
 }
 
 /* ---- scopes ---- */
@@ -199,6 +213,7 @@ ag_scope ag_scope_begin(ag_graph *g)
 
 ag_tensor *ag_scope_end(ag_graph *g, ag_scope s, ag_tensor *result)
 {
+    turn(g, NULL, AG_FORWARD);
     if (g->len != s.len) return result;
     const bool made_here = ag_arena_since(&g->arena, s.mark, result), value_here = ag_arena_since(&g->arena, s.mark, result->val);
     ag_tensor copy = *result;

@@ -1,12 +1,12 @@
 /* sink.c - the bar is one line that is redrawn at most ten times a second and cleared before any other line; without a terminal there is a
  * plain line every five seconds. An epoch's end always shows. Each update is one write, so lines of other programs do not cut it. */
 #include "sink.h"
+#include "clock.h"
 #include "progress.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #define REDRAW_S 0.1
@@ -20,13 +20,6 @@ static struct {
     bool drawn;           /* a bar is on the screen */
     double last;          /* when progress was shown, in seconds */
 } sink;
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void put(const char *text, size_t size)
 {
@@ -105,7 +98,7 @@ static void show_progress(void *context, const struct progress *p)
 {
     (void)context;
     if (sink.level > LOG_INFO) return;
-    double now = seconds();
+    double now = clock_seconds();
     if (!p->epoch_end && now - sink.last < (sink.terminal ? REDRAW_S : LINE_S)) return;
     sink.last = now;
     if (sink.terminal) {
@@ -131,7 +124,7 @@ void sink_start(void)
     sink.colours = sink.terminal && !(no_colour && no_colour[0]);
     sink.level = LOG_INFO;
     sink.drawn = false;
-    sink.last = seconds() - LINE_S; /* the first report shows at once */
+    sink.last = clock_seconds() - LINE_S; /* the first report shows at once */
     log_set_sink(show_log, NULL);
     progress_set_sink(show_progress, NULL);
 }

@@ -58,5 +58,7 @@ int batch_plan_make(const struct encoded *x, int size, int token_budget, int poo
 /* For evaluation: all tweets by length, without chance. */
 int batch_plan_sorted(const struct encoded *x, int size, int token_budget, struct batch_plan *out, struct err *e);
 void batch_plan_free(struct batch_plan *p);
+/* Room for the largest batch of the plan. */
+int batch_reserve_plan(struct batch *b, const struct batch_plan *plan, const struct encoded *x, struct err *e);
 
 #endif

@@ -129,3 +129,19 @@ void batch_plan_free(struct batch_plan *p)
     free(p->start);
     *p = (struct batch_plan){0};
 }
+
+int batch_reserve_plan(struct batch *b, const struct batch_plan *plan, const struct encoded *x, struct err *e)
+{
+    int pieces = 0, words = 0, tweets = 0;
+    for (int k = 0; k < plan->n_batches; k++) {
+        int T = 0, W = 0, B = plan->start[k + 1] - plan->start[k];
+        for (int i = plan->start[k]; i < plan->start[k + 1]; i++) {
+            T += length_of(x, plan->tweets[i]);
+            W += x->word_start[plan->tweets[i] + 1] - x->word_start[plan->tweets[i]];
+        }
+        if (T > pieces) pieces = T;
+        if (W > words) words = W;
+        if (B > tweets) tweets = B;
+    }
+    return batch_reserve(b, tweets, pieces, words, e);
+}

@@ -2,24 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for the largest batch of the plan. */
-static int reserve(struct batch *b, const struct batch_plan *plan, const struct encoded *x, struct err *e)
-{
-    int pieces = 0, words = 0, tweets = 0;
-    for (int k = 0; k < plan->n_batches; k++) {
-        int T = 0, W = 0, B = plan->start[k + 1] - plan->start[k];
-        for (int i = plan->start[k]; i < plan->start[k + 1]; i++) {
-            int tweet = plan->tweets[i];
-            T += x->piece_start[tweet + 1] - x->piece_start[tweet];
-            W += x->word_start[tweet + 1] - x->word_start[tweet];
-        }
-        if (T > pieces) pieces = T;
-        if (W > words) words = W;
-        if (B > tweets) tweets = B;
-    }
-    return batch_reserve(b, tweets, pieces, words, e);
-}
-
 static int add_found(const struct model *m, const struct batch *b, const ag_tensor *emissions, const int32_t *tags, struct evaluation *out,
                      struct err *e)
 {
@@ -87,7 +69,7 @@ int evaluate_split(const struct model *m, ag_graph *graph, const struct split *s
     int32_t *tags = NULL;
     *out = (struct evaluation){0};
     int code = batch_plan_sorted(&s->encoded, 0, batch_pieces, &plan, e);
-    if (code || (code = reserve(&b, &plan, &s->encoded, e))) goto done;
+    if (code || (code = batch_reserve_plan(&b, &plan, &s->encoded, e))) goto done;
     tags = malloc(((size_t)b.cap_W + 1) * sizeof *tags);
     out->predicted = calloc((size_t)s->data.n_words + 1, sizeof *out->predicted);
     if (!tags || !out->predicted) {

@@ -1,4 +1,5 @@
 #include "run.h"
+#include "clock.h"
 #include "evaluate.h"
 #include "files.h"
 #include "loaded_model.h"
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,20 +33,6 @@ struct run {
     int64_t first_step; /* where it began */
     double loss_recent; /* running mean, for the progress line */
 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static double peak_mb(void)
-{
-    struct rusage u;
-    getrusage(RUSAGE_SELF, &u);
-    return (double)u.ru_maxrss / 1024;
-}
 
 /* ---- run.json, config.yaml ---- */
 
@@ -173,7 +159,7 @@ static int write_epoch(struct run *r, int64_t epoch, double loss, struct json *v
     json_set_number(line, "tokens_per_s", rate);
     json_set_number(line, "seconds", r->train_seconds);
     json_set_number(line, "valid_seconds", valid_seconds);
-    json_set_number(line, "peak_mb", peak_mb());
+    json_set_number(line, "peak_mb", machine_peak_mb());
     r->train_seconds = 0;
     r->train_pieces = 0;
     return metrics_write(&r->metrics, line, e);
@@ -196,7 +182,7 @@ static int end_epoch(struct run *r, int64_t epoch, struct err *e)
     struct score score = {0};
     struct evaluation x = {0};
     struct json *valid = NULL;
-    double start = now(), seconds = r->train_seconds, rate = seconds > 0 ? (double)r->train_pieces / seconds : 0;
+    double start = clock_seconds(), seconds = r->train_seconds, rate = seconds > 0 ? (double)r->train_pieces / seconds : 0;
     int code = evaluate(r, SPLIT_VALID, false, &score, &x, e);
     evaluation_free(&x);
     if (code || (code = score_json(&score, &valid, e))) {
@@ -209,7 +195,7 @@ static int end_epoch(struct run *r, int64_t epoch, struct err *e)
     s->epochs = epoch;
     s->loss_sum = 0;
     s->loss_tweets = 0;
-    code = write_epoch(r, epoch, loss, valid, best, now() - start, e);
+    code = write_epoch(r, epoch, loss, valid, best, clock_seconds() - start, e);
     log_info("epoch %lld of %lld: loss %.4f, validation F1 %.2f (precision %.2f, recall %.2f)%s; %.0f tokens/s, %.0f s", (long long)epoch,
              (long long)r->trainer.epochs, loss, 100 * micro.f1, 100 * micro.precision, 100 * micro.recall, best ? ", the best so far" : "",
              rate, seconds);
@@ -265,9 +251,9 @@ static int one_step(struct run *r, struct err *e)
     double factor;
     int code = trainer_next(t, &n, &tweets, &factor, e);
     if (code) return code;
-    double start = now();
+    double start = clock_seconds();
     struct step_result x = trainer_step(t, n, tweets, factor);
-    r->train_seconds += now() - start;
+    r->train_seconds += clock_seconds() - start;
     r->train_pieces += x.pieces;
     show(r, &x, factor);
     if ((code = log_step(r, &x, factor, e))) return code;
@@ -291,7 +277,7 @@ static bool lost_patience(const struct run *r)
 static bool time_is_over(const struct run *r)
 {
     const double limit = r->config->train.max_seconds;
-    return limit > 0 && r->trainer.state.step > r->first_step && now() - r->started >= limit;
+    return limit > 0 && r->trainer.state.step > r->first_step && clock_seconds() - r->started >= limit;
 }
 
 /* Until the last step is done and its epoch evaluated, or a signal came. */
@@ -337,8 +323,8 @@ static int write_test(struct run *r, const struct score *score, double start, st
     json_set_string(line, "event", "test");
     json_set_integer(line, "epoch", r->trainer.state.best_epoch);
     json_set_integer(line, "step", r->trainer.state.step);
-    json_set_number(line, "seconds", now() - start);
-    json_set_number(line, "peak_mb", peak_mb());
+    json_set_number(line, "seconds", clock_seconds() - start);
+    json_set_number(line, "peak_mb", machine_peak_mb());
     return (code = metrics_write(&r->metrics, line, e)) ? code : metrics_sync(&r->metrics, e);
 }
 
@@ -348,7 +334,7 @@ static int finish(struct run *r, struct err *e)
     struct score score = {0};
     struct evaluation x = {0};
     char path[PATH_MAX];
-    double start = now();
+    double start = clock_seconds();
     int code;
     if ((code = run_load_best(&r->checkpoints, e)) || (code = evaluate(r, SPLIT_TEST, true, &score, &x, e)) ||
         (code = run_path(&r->directory, "predictions.jsonl", path, e)) ||
@@ -443,7 +429,7 @@ static int check_finished(const struct run *r, struct err *e)
 int run_train(const struct nerve_config *config, const char *directory, enum run_mode mode, const volatile sig_atomic_t *stop,
               enum run_end *end, struct err *e)
 {
-    struct run r = {.config = config, .stop = stop, .started = now(), .directory = {.lock = -1}};
+    struct run r = {.config = config, .stop = stop, .started = clock_seconds(), .directory = {.lock = -1}};
     r.checkpoints = (struct run_checkpoints){.directory = &r.directory, .trainer = &r.trainer, .step = -1, .epochs = -1};
     struct json *before = NULL;
     char path[PATH_MAX];

@@ -1,6 +1,7 @@
 #include "trainer.h"
 #include "files.h"
 #include "log.h"
+#include "profile.h"
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -221,23 +222,34 @@ static int make_groups(struct trainer *t, struct err *e)
     return 0;
 }
 
-static int open_trainer(const struct nerve_config *config, const char *own_checkpoint, struct trainer *t, struct err *e)
+static void begin(const struct nerve_config *config, struct trainer *t)
 {
     *t = (struct trainer){.config = config, .state = {.best_f1 = -1}};
     ag_graph_init(&t->graph);
     ag_params_init(&t->model.params);
+}
+
+static void make_trainable(struct trainer *t)
+{
+    const struct nerve_config *c = t->config;
+    model_train(&t->model, c->model.frozen_layers, (size_t)t->largest_step);
+    /* What trains was copied; only frozen parameters still lie in the mapped file. */
+    if (c->model.frozen_layers == 0) {
+        pretrained_close(&t->pretrained);
+        initial_close(&t->initial);
+    }
+    model_view(&t->model, &t->view);
+}
+
+static int open_trainer(const struct nerve_config *config, const char *own_checkpoint, struct trainer *t, struct err *e)
+{
+    begin(config, t);
     int code;
     if ((code = read_splits(t, e)) || (code = make_model(t, own_checkpoint, e)) || (code = plan_run(t, e)) || (code = make_groups(t, e))) {
         trainer_close(t);
         return code;
     }
-    model_train(&t->model, config->model.frozen_layers, (size_t)t->largest_step);
-    /* What trains was copied; only frozen parameters still lie in the mapped file. */
-    if (config->model.frozen_layers == 0) {
-        pretrained_close(&t->pretrained);
-        initial_close(&t->initial);
-    }
-    model_view(&t->model, &t->view);
+    make_trainable(t);
     return 0;
 }
 
@@ -249,6 +261,23 @@ int trainer_open(const struct nerve_config *config, struct trainer *t, struct er
 int trainer_open_again(const struct nerve_config *config, const char *own_checkpoint, struct trainer *t, struct err *e)
 {
     return open_trainer(config, own_checkpoint, t, e);
+}
+
+int trainer_open_on(const struct nerve_config *config, struct model_shape *shape, struct split *train, struct trainer *t, struct err *e)
+{
+    begin(config, t);
+    t->splits[SPLIT_TRAIN] = *train;
+    *train = (struct split){0};
+    int code = model_declare(&t->model, shape, e);
+    if (!code) {
+        model_initialize(&t->model, config->train.seed);
+        if (!(code = plan_run(t, e))) code = make_groups(t, e);
+    }
+    if (code)
+        trainer_close(t);
+    else
+        make_trainable(t);
+    return code;
 }
 
 void trainer_close(struct trainer *t)
@@ -272,7 +301,9 @@ void trainer_close(struct trainer *t)
 static double pass(struct trainer *t, int n, const int32_t *tweets, int first_place, ag_real weight)
 {
     const struct nerve_config *c = t->config;
+    ag_profile_phase(&t->graph, "batch");
     batch_fill(&t->batch, &t->splits[SPLIT_TRAIN].encoded, n, tweets, first_place);
+    ag_profile_phase(&t->graph, NULL);
     nn_dropout drop = {
         .on = true, .seed = c->train.seed, .step = (uint32_t)t->state.step, .n = n, .start = t->batch.seq_start, .place = t->batch.place};
     ag_graph_reset(&t->graph);
@@ -318,7 +349,9 @@ struct step_result trainer_step(struct trainer *t, int n, const int32_t *tweets,
     struct step_result r = {0};
     double sum = accumulate(t, n, tweets, &r.pieces);
     r.loss = sum / n;
+    ag_profile_phase(&t->graph, "gradient norm");
     r.norm = ag_grad_norm(&t->model.params);
+    ag_profile_phase(&t->graph, "AdamW");
     r.skipped = !(isfinite(r.loss) && isfinite(r.norm));
     if (r.skipped) {
         s->skipped++;

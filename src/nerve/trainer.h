@@ -47,6 +47,9 @@ struct trainer {
 int trainer_open(const struct nerve_config *config, struct trainer *t, struct err *e);
 /* The same for a run that goes on when its train.init is not there any more: a checkpoint of its own has all that is needed. */
 int trainer_open_again(const struct nerve_config *config, const char *own_checkpoint, struct trainer *t, struct err *e);
+/* The same on a shape and tweets that are at hand, with weights from chance: reads no file, has no validation and no test split. Takes
+ * shape and train, also when it fails. */
+int trainer_open_on(const struct nerve_config *config, struct model_shape *shape, struct split *train, struct trainer *t, struct err *e);
 void trainer_close(struct trainer *t);
 
 /* The batch that holds the largest part twice through forward and backward: the first pass sizes the arena, which keeps an eighth to spare
