@@ -8,6 +8,9 @@
  * Forbidden starts and transitions score CRF_FORBIDDEN whatever their parameter says, which then gets gradient 0: in training as in
  * decoding. That is a score and not minus infinity, so every tag sequence keeps a finite one.
  *
+ * At temperature T (Guo et al. 2017, "On calibration of modern neural networks", for a chain) every score is divided by T: the order of the
+ * paths stays, their probabilities draw together for T > 1. What is forbidden stays so at any T.
+ *
  * All sums run in double, in both builds: they are W L^2 numbers, thousandths of a step, and scores in the hundreds would cost float its
  * marginals.
  */
@@ -40,6 +43,7 @@ struct crf_scores { /* borrowed */
     int L;
     const ag_real *start, *transitions, *end;
     const uint8_t *forbidden_start, *forbidden_transition; /* as above */
+    double temperature; /* T > 0 divides every score but CRF_FORBIDDEN, emissions too; 0, as where it is left out, is T = 1 */
 };
 struct crf_scores crf_scores_of(const struct crf *crf);
 

@@ -6,16 +6,17 @@
 struct crf_chain crf_chain_fill(const struct crf_scores *s, double *room)
 {
     const int L = s->L;
+    const double scale = s->temperature > 0 ? 1 / s->temperature : 1;
     double *start = room, *end = start + L, *into = end + L;
     for (int to = 0; to < L; to++) {
-        start[to] = s->forbidden_start && s->forbidden_start[to] ? CRF_FORBIDDEN : (double)s->start[to];
-        end[to] = (double)s->end[to];
+        start[to] = s->forbidden_start && s->forbidden_start[to] ? CRF_FORBIDDEN : scale * (double)s->start[to];
+        end[to] = scale * (double)s->end[to];
         for (int from = 0; from < L; from++) {
             const int k = from * L + to;
-            into[to * L + from] = s->forbidden_transition && s->forbidden_transition[k] ? CRF_FORBIDDEN : (double)s->transitions[k];
+            into[to * L + from] = s->forbidden_transition && s->forbidden_transition[k] ? CRF_FORBIDDEN : scale * (double)s->transitions[k];
         }
     }
-    return (struct crf_chain){.L = L, .start = start, .end = end, .into = into};
+    return (struct crf_chain){.L = L, .start = start, .end = end, .into = into, .scale = scale};
 }
 
 static double largest(int n, const double *x)
@@ -62,7 +63,7 @@ double crf_chain_filter(const struct crf_chain *c, int n, const ag_real *emissio
     for (int t = 0; t < n; t++) {
         const ag_real *e = emissions + (size_t)t * (size_t)L;
         double *now = alpha + (size_t)t * (size_t)L;
-        for (int to = 0; to < L; to++) now[to] = (double)e[to] + (t ? lse(L, now - L, c->into + to * L) : c->start[to]);
+        for (int to = 0; to < L; to++) now[to] = c->scale * (double)e[to] + (t ? lse(L, now - L, c->into + to * L) : c->start[to]);
         shift += lower(L, now);
     }
     return shift + lse(L, alpha + (size_t)(n - 1) * (size_t)L, c->end);
@@ -105,7 +106,7 @@ double crf_chain_best(const struct crf_chain *c, int n, const ag_real *emissions
             int best = 0;
             for (int from = 1; from < L && t; from++)
                 if (now[from - L] + into[from] > now[best - L] + into[best]) best = from;
-            now[to] = (double)emissions[at + (size_t)to] + (t ? now[best - L] + into[best] : c->start[to]);
+            now[to] = c->scale * (double)emissions[at + (size_t)to] + (t ? now[best - L] + into[best] : c->start[to]);
             back[at + (size_t)to] = best;
         }
         shift += lower(L, now);
@@ -127,7 +128,7 @@ double crf_chain_score(const struct crf_chain *c, int n, const ag_real *emission
     if (n == 0) return 0;
     double score = c->start[tags[0]] + c->end[tags[n - 1]];
     for (int t = 0; t < n; t++) {
-        score += (double)emissions[(size_t)t * (size_t)c->L + (size_t)tags[t]];
+        score += c->scale * (double)emissions[(size_t)t * (size_t)c->L + (size_t)tags[t]];
         if (t) score += c->into[tags[t] * c->L + tags[t - 1]];
     }
     return score;

@@ -9,7 +9,8 @@
  *   p_n-1 = softmax(alpha_n-1 + end)     p_t-1(from) = sum over to of p_t(to) r_t(from | to)
  *
  * so marginals, the expected counts of transitions p_t(to) r_t(from | to), and the probability of any stretch of tags are products and sums
- * of probabilities: nothing cancels, whatever the scores.
+ * of probabilities: nothing cancels, whatever the scores. Everywhere e, start, T and end are those of crf_scores divided by its
+ * temperature.
  *
  *   e [n,L]   T [L,L]   alpha, p [n,L]   r_t( . | to) [L]
  */
@@ -23,6 +24,7 @@ struct crf_chain {
     int L;
     const double *start, *end; /* [L] */
     const double *into;        /* [L,L]: to, from */
+    double scale;              /* of the emissions: 1 / temperature, which is in the others already */
 };
 
 static inline size_t crf_chain_size(int L)

@@ -123,7 +123,7 @@ ag_tensor *crf_nll_of(ag_graph *g, ag_tensor *emissions, ag_tensor *start, ag_te
     const int L = emissions->dim[1];
     ag_tensor *nll = ag_node(g, &models_op_crf_nll, 1, (int[]){n}, (ag_tensor *[]){emissions, start, transitions, end});
     struct saved *s = nll->saved = ag_save(g, sizeof *s);
-    const struct crf_scores scores = {L, start->val, transitions->val, end->val, forbidden_start, forbidden_transition};
+    const struct crf_scores scores = {L, start->val, transitions->val, end->val, forbidden_start, forbidden_transition, 1};
     *s = (struct saved){
         .chain = crf_chain_fill(&scores, ag_save(g, crf_chain_size(L) * sizeof(double))),
         .forbidden_start = forbidden_start,

@@ -73,7 +73,7 @@ static struct problem problem_open(const struct row *row)
         p.forbidden_start = flags(p.file, named("%sforbidden_start", row->prefix));
         p.forbidden_transition = flags(p.file, named("%sforbidden_transitions", row->prefix));
     }
-    p.scores = (struct crf_scores){p.L, p.first, p.transitions, p.last, p.forbidden_start, p.forbidden_transition};
+    p.scores = (struct crf_scores){p.L, p.first, p.transitions, p.last, p.forbidden_start, p.forbidden_transition, 1};
     return p;
 }
 

@@ -14,11 +14,13 @@
 
 enum { L_MAX = 4, N_MAX = 5, BEGIN = 1, INSIDE = 2 };
 
-/* One row of the table: a sentence of n words and L tags, with or without constraints, small enough for all of its paths. */
+/* One row of the table: a sentence of n words and L tags, with or without constraints, at a temperature (0: none is given), small enough
+ * for all of its paths. */
 struct row {
-    char name[64];
+    char name[96];
     int L, n;
     bool constrained;
+    double temperature;
 };
 
 struct problem {
@@ -47,7 +49,8 @@ static void make(const struct row *row, double size, struct problem *p)
         p->forbidden_start[to] = to == INSIDE;
         for (int from = 0; from < L; from++) p->forbidden_transition[from * L + to] = to == INSIDE && from != BEGIN && from != INSIDE;
     }
-    p->scores = (struct crf_scores){.L = L, .start = p->start, .transitions = p->transitions, .end = p->end};
+    p->scores =
+        (struct crf_scores){.L = L, .start = p->start, .transitions = p->transitions, .end = p->end, .temperature = row->temperature};
     if (!row->constrained) return;
     p->scores.forbidden_start = p->forbidden_start;
     p->scores.forbidden_transition = p->forbidden_transition;
@@ -58,16 +61,17 @@ static void make(const struct row *row, double size, struct problem *p)
 static double score_of(const struct problem *p, const int32_t *tags)
 {
     const struct crf_scores *s = &p->scores;
+    const double T = s->temperature > 0 ? s->temperature : 1;
     double score = 0;
     for (int t = 0; t < p->n; t++) {
-        score += (double)p->emissions[t * s->L + tags[t]];
+        score += (double)p->emissions[t * s->L + tags[t]] / T;
         if (t == 0) {
-            score += s->forbidden_start && s->forbidden_start[tags[0]] ? CRF_FORBIDDEN : (double)s->start[tags[0]];
+            score += s->forbidden_start && s->forbidden_start[tags[0]] ? CRF_FORBIDDEN : (double)s->start[tags[0]] / T;
         } else {
             const int k = tags[t - 1] * s->L + tags[t];
-            score += s->forbidden_transition && s->forbidden_transition[k] ? CRF_FORBIDDEN : (double)s->transitions[k];
+            score += s->forbidden_transition && s->forbidden_transition[k] ? CRF_FORBIDDEN : (double)s->transitions[k] / T;
         }
-        if (t == p->n - 1) score += (double)s->end[tags[t]];
+        if (t == p->n - 1) score += (double)s->end[tags[t]] / T;
     }
     return score;
 }
@@ -200,7 +204,7 @@ static void the_loss_is_minus_the_log_of_the_probability_of_the_path(void **stat
 
 /* ---- whatever the scores ---- */
 
-static const struct row ANY = {"any", L_MAX, N_MAX, true}, FREE = {"free", L_MAX, N_MAX, false};
+static const struct row ANY = {"any", L_MAX, N_MAX, true, 0}, FREE = {"free", L_MAX, N_MAX, false, 0};
 
 static void a_constant_on_a_words_emissions_shifts_log_z_and_leaves_the_marginals(void **state)
 {
@@ -405,14 +409,16 @@ int main(void)
         const char *claim;
         CMUnitTestFunction check;
         int least_n, least_L; /* below, nothing is claimed */
+        bool tempered;        /* also at temperatures */
     } CLAIMS[] = {
-        {"log Z", log_z_is_the_log_of_the_sum_over_all_paths, 0, 1},
-        {"Viterbi", viterbi_finds_the_best_of_all_paths, 0, 1},
-        {"marginals", a_marginal_is_the_share_of_the_paths_through_it, 1, 1},
-        {"spans", a_span_probability_is_the_share_of_the_paths_with_that_entity, 1, INSIDE + 1},
-        {"loss", the_loss_is_minus_the_log_of_the_probability_of_the_path, 0, 1},
+        {"log Z", log_z_is_the_log_of_the_sum_over_all_paths, 0, 1, true},
+        {"Viterbi", viterbi_finds_the_best_of_all_paths, 0, 1, true},
+        {"marginals", a_marginal_is_the_share_of_the_paths_through_it, 1, 1, true},
+        {"spans", a_span_probability_is_the_share_of_the_paths_with_that_entity, 1, INSIDE + 1, true},
+        {"loss", the_loss_is_minus_the_log_of_the_probability_of_the_path, 0, 1, false},
     };
-    enum { N_CLAIMS = sizeof CLAIMS / sizeof *CLAIMS, N_ROWS = L_MAX * (N_MAX + 1) * 2 };
+    enum { N_CLAIMS = sizeof CLAIMS / sizeof *CLAIMS, N_TEMPERATURES = 3, N_ROWS = L_MAX * (N_MAX + 1) * 2 * N_TEMPERATURES };
+    static const double TEMPERATURES[N_TEMPERATURES] = {0, .4, 2.5};
     static const struct CMUnitTest ALWAYS[] = {
         cmocka_unit_test(a_constant_on_a_words_emissions_shifts_log_z_and_leaves_the_marginals),
         cmocka_unit_test(the_marginals_of_a_word_add_up_to_one_however_large_the_scores),
@@ -432,10 +438,13 @@ int main(void)
     for (int c = 0; c < N_CLAIMS; c++)
         for (int i = 0; i < N_ROWS; i++) {
             struct row *row = &rows[n];
-            *row = (struct row){.L = 1 + i / 2 % L_MAX, .n = i / 2 / L_MAX, .constrained = i % 2};
+            const int place = i / 2 / N_TEMPERATURES;
+            *row = (struct row){
+                .L = 1 + place % L_MAX, .n = place / L_MAX, .constrained = i % 2, .temperature = TEMPERATURES[i / 2 % N_TEMPERATURES]};
+            if (row->temperature > 0 && !CLAIMS[c].tempered) continue;
             if (row->n < CLAIMS[c].least_n || row->L < CLAIMS[c].least_L || (row->constrained && row->L <= INSIDE)) continue;
-            snprintf(row->name, sizeof row->name, "%s, %d words, %d tags%s", CLAIMS[c].claim, row->n, row->L,
-                     row->constrained ? ", constrained" : "");
+            snprintf(row->name, sizeof row->name, "%s, %d words, %d tags%s, temperature %g", CLAIMS[c].claim, row->n, row->L,
+                     row->constrained ? ", constrained" : "", row->temperature > 0 ? row->temperature : 1);
             tests[n++] = (struct CMUnitTest){.name = row->name, .test_func = CLAIMS[c].check, .initial_state = row};
         }
     for (int i = 0; i < N_ALWAYS; i++) tests[n++] = ALWAYS[i];
