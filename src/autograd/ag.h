@@ -113,6 +113,7 @@ int ag_cols(const ag_tensor *t);     /* last dimension; 1 for rank 0 */
 ag_tensor *ag_input(ag_graph *g, int rank, const int *dim, const ag_real *val);
 ag_tensor *ag_leaf(ag_graph *g, int rank, const int *dim, ag_real *val, ag_real *grad);
 ag_tensor *ag_use(ag_graph *g, ag_param *p); /* the same parameter may be used many times */
+ag_tensor *ag_use_as(ag_graph *g, ag_param *p, int rank, const int *dim); /* under another shape of as many elements; not of a row-sparse one */
 
 /* For op files. ag_node makes y with room for its value and tapes it where an input wants a gradient. in[] may hold NULL for an input left out. */
 ag_tensor *ag_node(ag_graph *g, const ag_op *op, int rank, const int *dim, ag_tensor *const *in);

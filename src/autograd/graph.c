@@ -116,6 +116,16 @@ ag_tensor *ag_use(ag_graph *g, ag_param *p)
     return t;
 }
 
+ag_tensor *ag_use_as(ag_graph *g, ag_param *p, int rank, const int *dim)
+{
+    AG_CHECK(p->role != AG_SPARSE, "parameter %s is row-sparse: it has one shape", p->name);
+    ag_tensor *t = ag_use(g, p), *shaped = new_tensor(g, p->name, rank, dim);
+    AG_CHECK(ag_size(shaped) == p->size, "parameter %s has %zu elements, its other shape %zu", p->name, p->size, ag_size(shaped));
+    t->rank = rank;
+    memcpy(t->dim, shaped->dim, sizeof t->dim);
+    return t;
+}
+
 ag_tensor *ag_node(ag_graph *g, const ag_op *op, int rank, const int *dim, ag_tensor *const *in)
 {
     turn(g, op, AG_FORWARD);

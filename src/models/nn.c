@@ -53,6 +53,11 @@ ag_tensor *nn_add_norm_forward(ag_graph *g, const nn_norm *norm, ag_tensor *x, a
 ag_dropout nn_dropout_at(const nn_dropout *drop, double rate, uint32_t site)
 {
     if (!drop->on) return AG_NO_DROPOUT;
-    return (ag_dropout){
-        .rate = rate, .seed = drop->seed, .site = site, .step = drop->step, .n = drop->n, .start = drop->start, .place = drop->place};
+    return (ag_dropout){.rate = rate,
+                        .seed = drop->seed,
+                        .site = drop->site + site,
+                        .step = drop->step,
+                        .n = drop->n,
+                        .start = drop->start,
+                        .place = drop->place};
 }

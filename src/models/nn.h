@@ -38,11 +38,12 @@ ag_tensor *nn_add_norm_forward(ag_graph *g, const nn_norm *norm, ag_tensor *x, a
 typedef struct nn_dropout {
     bool on; /* false: nothing is dropped (prediction), the rest is not read */
     uint32_t seed, step;
+    uint32_t site;                /* added to every site: 0, or NN_SITE_VISUAL in the encoder of pictures or captions */
     int n;                        /* sequences */
     const int32_t *start, *place; /* [n+1] rows of each, [n] place in the global batch */
 } nn_dropout;
 
-enum { NN_SITE_EMBEDDINGS = 0, NN_SITE_LAYERS = 1, NN_SITE_OTHER = 1 << 16, NN_SITE_CROSS = NN_SITE_OTHER + 1 };
+enum { NN_SITE_EMBEDDINGS = 0, NN_SITE_LAYERS = 1, NN_SITE_VISUAL = 1 << 15, NN_SITE_OTHER = 1 << 16, NN_SITE_CROSS = NN_SITE_OTHER + 1 };
 
 ag_dropout nn_dropout_at(const nn_dropout *drop, double rate, uint32_t site);
 

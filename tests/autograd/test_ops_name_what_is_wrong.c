@@ -71,6 +71,18 @@ static void no_values(void)
 {
     ag_use(&g, ag_params_add(&ps, "empty", 1, (const int[]){3}));
 }
+static void another_shape(void)
+{
+    ag_param *p = ag_params_add(&ps, "cube", 3, (const int[]){2, 3, 2});
+    memset(ag_param_own(p), 0, 12 * sizeof(ag_real));
+    ag_use_as(&g, p, 2, (const int[]){2, 5});
+}
+static void another_shape_of_a_table(void)
+{
+    ag_param *p = ag_params_add(&ps, "table", 2, (const int[]){4, 3});
+    p->role = AG_SPARSE;
+    ag_use_as(&g, p, 2, (const int[]){3, 4});
+}
 static void no_gradient_wanted(void)
 {
     ag_backward(&g, ag_input(&g, 0, NULL, val), NULL);
@@ -300,6 +312,8 @@ static const struct contract {
     {"too many rows", rows_overflow, "input: a tensor of more rows than 2147483647, or more elements than memory can address"},
     {"too many elements", elements_overflow, "input: a tensor of more rows than 2147483647, or more elements than memory can address"},
     {"a parameter without values", no_values, "parameter empty is used before it has values"},
+    {"a parameter under a shape that does not fit", another_shape, "parameter cube has 12 elements, its other shape 10"},
+    {"a row-sparse parameter under another shape", another_shape_of_a_table, "parameter table is row-sparse: it has one shape"},
     {"backward of nothing", no_gradient_wanted, "backward: nothing below this tensor wants a gradient"},
     {"backward without dy", no_dy, "backward: a tensor of 6 elements needs its gradient dy"},
     {"a row-sparse weight", row_sparse_weight, "the gradient of table is row-sparse: only gather can add to it"},

@@ -10,29 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct encoder_names VIT = {
-    .layers = "encoder.layer",
-    .query = "attention.attention.query",
-    .key = "attention.attention.key",
-    .value = "attention.attention.value",
-    .attention_output = "attention.output.dense",
-    .attention_norm = "layernorm_before",
-    .up = "intermediate.dense",
-    .down = "output.dense",
-    .feed_norm = "layernorm_after",
-};
-static const struct encoder_names CLIP = {
-    .layers = "encoder.layers",
-    .query = "self_attn.q_proj",
-    .key = "self_attn.k_proj",
-    .value = "self_attn.v_proj",
-    .attention_output = "self_attn.out_proj",
-    .attention_norm = "layer_norm1",
-    .up = "mlp.fc1",
-    .down = "mlp.fc2",
-    .feed_norm = "layer_norm2",
-};
-
 #define USUAL_KEYS                                                                                                                         \
     .layers = "num_hidden_layers", .width = "hidden_size", .heads = "num_attention_heads", .inner = "intermediate_size",                   \
     .activation = "hidden_act", .eps = "layer_norm_eps"
@@ -49,8 +26,13 @@ const struct family FAMILIES[] = {
      .heads = "n_heads",
      .inner = "hidden_dim",
      .activation = "activation"},
-    {.name = "vit_tiny", .prefix = "", .order = ENCODER_PRE_NORM, .names = &VIT, USUAL_KEYS},
-    {.name = "clip_vision_tiny", .prefix = "vision_model.", .order = ENCODER_PRE_NORM, .names = &CLIP, USUAL_KEYS},
+    {.name = "vit_tiny", .prefix = "", .order = ENCODER_PRE_NORM, .names = &VIT.names, .vision = &VIT, USUAL_KEYS},
+    {.name = "clip_vision_tiny",
+     .prefix = "vision_model.",
+     .order = ENCODER_PRE_NORM,
+     .names = &CLIP_VISION.names,
+     .vision = &CLIP_VISION,
+     USUAL_KEYS},
 };
 const int N_FAMILIES = sizeof FAMILIES / sizeof *FAMILIES;
 
@@ -116,6 +98,17 @@ struct bert_config bert_config_of(const struct json *config, const struct family
         .max_positions = config_integer(config, "max_position_embeddings"),
         .position_offset = type && strcmp(type, "roberta") == 0 ? config_integer(config, "pad_token_id") + 1 : 0,
         .encoder = shape_of(config, family),
+    };
+}
+
+struct vit_config vit_config_of(const struct json *config, const struct family *family)
+{
+    return (struct vit_config){
+        .family = family->vision,
+        .image_size = config_integer(config, "image_size"),
+        .patch_size = config_integer(config, "patch_size"),
+        .encoder = shape_of(config, family),
+        .output = VISION_OUTPUT_ALL,
     };
 }
 

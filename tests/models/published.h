@@ -6,6 +6,7 @@
 #include "bert.h"
 #include "json.h"
 #include "safetensors.h"
+#include "vit.h"
 
 struct family {
     const char *name; /* <name>.safetensors of the reference, and the folder models/<name> */
@@ -13,6 +14,7 @@ struct family {
     enum encoder_order order;
     const struct encoder_names *names;
     const struct bert_family *family;                              /* of a text encoder, else NULL */
+    const struct vit_family *vision;                               /* of a vision encoder, else NULL */
     const char *layers, *width, *heads, *inner, *activation, *eps; /* keys of config.json; eps NULL: 1e-12, which is fixed in its code */
 };
 extern const struct family FAMILIES[];
@@ -25,6 +27,9 @@ int config_integer(const struct json *config, const char *key);
 struct encoder_shape shape_of(const struct json *config, const struct family *family);
 /* Of BERT, DistilBERT and RoBERTa; the latter's positions begin behind that of padding. */
 struct bert_config bert_config_of(const struct json *config, const struct family *family);
+
+/* Of ViT and CLIP's vision tower: all of its output. */
+struct vit_config vit_config_of(const struct json *config, const struct family *family);
 
 /* Every parameter gets the values of the tensor <before><its name>, widened; its shape must be the same. */
 void fill(ag_params *ps, const struct safetensors *file, const char *before);

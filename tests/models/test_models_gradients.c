@@ -1,6 +1,7 @@
 /* Every claim that suite.h makes of a table, for the ops that models add to the engine's. */
 #include "crf.h"
 #include "suite.h"
+#include "vit.h"
 
 enum { FREE, CONSTRAINED };
 
@@ -17,6 +18,17 @@ static ag_tensor *nll(ag_graph *g, ag_tensor *const *x, const gradcheck_case *c)
 static ag_tensor *nll_of_itself(ag_graph *g, ag_tensor *const *x, const gradcheck_case *c)
 {
     return crf_nll_of(g, x[0], x[1], x[0], x[1], NULL, NULL, c->index, c->n, c->start);
+}
+
+static ag_tensor *placed(ag_graph *g, ag_tensor *const *x, const gradcheck_case *c __attribute__((unused)))
+{
+    return vit_place(g, x[0], x[1], x[2]);
+}
+
+/* Two contributions to one gradient, of class and of position. */
+static ag_tensor *placed_twice(ag_graph *g, ag_tensor *const *x, const gradcheck_case *c __attribute__((unused)))
+{
+    return vit_place(g, vit_place(g, x[0], x[1], x[2]), x[1], x[2]);
 }
 
 static const int32_t RAGGED[] = {0, 5, 5, 6, 13}, SINGLE[] = {0, 1, 2, 3}, NONE[] = {0}, SQUARE[] = {0, 3};
@@ -106,6 +118,31 @@ static const gradcheck_case CASES[] = {
      .n = 1,
      .start = SQUARE,
      .index = TAGS},
+
+    /* patches [n P,C], class [C], position [P+1,C] */
+    {.name = "three pictures of five patches",
+     .op = "vit_place",
+     .build = placed,
+     .in = {MATRIX(LEAF, 15, 7), VECTOR(LEAF, 7), MATRIX(LEAF, 6, 7)}},
+    {.name = "one picture of one patch",
+     .op = "vit_place",
+     .build = placed,
+     .in = {MATRIX(LEAF, 1, 1), VECTOR(LEAF, 1), MATRIX(LEAF, 2, 1)}},
+    {.name = "no picture",
+     .op = "vit_place",
+     .build = placed,
+     .in = {MATRIX(LEAF, 0, 3), VECTOR(LEAF, 3, SILENT), MATRIX(LEAF, 6, 3, SILENT)}},
+    {.name = "pictures of no columns",
+     .op = "vit_place",
+     .build = placed,
+     .in = {MATRIX(LEAF, 10, 0), VECTOR(LEAF, 0), MATRIX(LEAF, 6, 0)}},
+    {.name = "parameters", .op = "vit_place", .build = placed, .in = {MATRIX(LEAF, 15, 7), VECTOR(DENSE, 7), MATRIX(DENSE, 6, 7)}},
+    {.name = "positions frozen", .op = "vit_place", .build = placed, .in = {MATRIX(LEAF, 15, 7), VECTOR(DENSE, 7), MATRIX(FROZEN, 6, 7)}},
+    {.name = "patches fixed", .op = "vit_place", .build = placed, .in = {MATRIX(FIXED, 15, 7), VECTOR(LEAF, 7), MATRIX(LEAF, 6, 7)}},
+    {.name = "placed and placed again, one parameter each",
+     .op = "vit_place",
+     .build = placed_twice,
+     .in = {MATRIX(LEAF, 2, 3), VECTOR(DENSE, 3), MATRIX(DENSE, 2, 3)}},
 };
 
 static const char *const OPS[] = {
