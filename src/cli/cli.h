@@ -16,7 +16,7 @@ struct json;
 struct command {
     const char *name, *about;
     const char *const *actions;        /* what the first argument may be, ends with NULL; NULL: it is no action */
-    const struct argp *argp;           /* with CLI_COMMON among its children */
+    const struct argp *argp;           /* with CLI_COMMON among its children; completion.h says how arguments are named in it */
     int (*run)(int argc, char **argv); /* argv[0] is "nerve NAME" */
 };
 extern const struct command *const COMMANDS[]; /* fewer than 64; ends with NULL */
@@ -24,9 +24,9 @@ extern const struct command *const COMMANDS[]; /* fewer than 64; ends with NULL 
 /* Every option of a command, CLI_COMMON's too. */
 typedef void (*cli_option_visit)(void *context, const struct command *c, const struct argp_option *o);
 void cli_each_option(const struct command *c, cli_option_visit visit, void *context);
-/* The arg of an option that takes one of some words is these words with bars between, as "train|valid|test". */
-bool cli_is_choice(const struct argp_option *o);
-bool cli_takes_keys(const struct command *c); /* KEY=VALUE of the configuration */
+
+/* What the exit statuses mean, in words; lines of a page. */
+extern const char CLI_EXIT_STATUS[];
 
 /* The options that every subcommand has: --quiet, --verbose, --log-file. */
 extern const struct argp_child CLI_COMMON[];

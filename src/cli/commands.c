@@ -1,6 +1,5 @@
 /* commands.c - the table of subcommands; a new one is a row here. Help, completions and the manual are made from it. */
 #include "cli.h"
-#include <string.h>
 
 extern const struct command COMMAND_TRAIN, COMMAND_EVALUATE, COMMAND_PREDICT, COMMAND_EXPORT, COMMAND_SCORE, COMMAND_SYNTH, COMMAND_CONFIG,
     COMMAND_INFO, COMMAND_DATA, COMMAND_BENCH, COMMAND_COMPLETION, COMMAND_MANUAL;
@@ -12,6 +11,10 @@ const struct command *const COMMANDS[] = {
     NULL,
 };
 
+const char CLI_EXIT_STATUS[] = "0 done, 1 a check failed, 64 usage, 65 bad data, 66 no input,\n"
+                               "70 internal error, 74 input or output, 78 bad configuration, 130 or 143 stopped\n"
+                               "by a signal";
+
 static void each_option(const struct command *c, const struct argp *argp, cli_option_visit visit, void *context)
 {
     for (const struct argp_option *o = argp->options; o && (o->name || o->key); o++) visit(context, c, o);
@@ -21,14 +24,4 @@ static void each_option(const struct command *c, const struct argp *argp, cli_op
 void cli_each_option(const struct command *c, cli_option_visit visit, void *context)
 {
     each_option(c, c->argp, visit, context);
-}
-
-bool cli_is_choice(const struct argp_option *o)
-{
-    return o->arg && strspn(o->arg, "abcdefghijklmnopqrstuvwxyz0123456789-|") == strlen(o->arg);
-}
-
-bool cli_takes_keys(const struct command *c)
-{
-    return c->argp->args_doc && strstr(c->argp->args_doc, "KEY=VALUE");
 }

@@ -1,244 +1,122 @@
 /* completion.c - `nerve completion bash|zsh|fish`: completion scripts out of the program's own tables. */
-#include "cli.h"
-#include "config.h"
+#include "completion.h"
 #include "machine.h"
 #include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-static bool has_short(const struct argp_option *o)
+/* ---- what stands where ---- */
+
+static bool is(const char *name, const char *text, size_t size)
+{
+    return strlen(name) == size && strncmp(name, text, size) == 0;
+}
+
+static void add_alternative(struct place *p, const char *text, size_t size)
+{
+    const size_t used = strlen(p->words);
+    if (strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") >= size && !is("-", text, size))
+        snprintf(p->words + used, sizeof p->words - used, "%s%.*s", used ? " " : "", (int)size, text);
+    else if (is("KEY=VALUE", text, size))
+        p->keys = true;
+    else if (is("DIR", text, size) || is("FOLDER", text, size))
+        p->directories = true;
+    else if (size > 1)
+        p->files = true;
+}
+
+static struct place place_of(const char *text, size_t size)
+{
+    struct place p = {.repeats = memmem(text, size, "...", 3) != NULL};
+    size_t n = 0;
+    for (size_t i = 0; i < size && n + 1 < sizeof p.name; i++)
+        if (!strchr("[].", text[i])) p.name[n++] = text[i];
+    for (const char *at = p.name; *at;) {
+        const size_t part = strcspn(at, "|");
+        add_alternative(&p, at, part);
+        at += part + (at[part] == '|');
+    }
+    if (p.files) p.directories = false; /* files are found through directories */
+    return p;
+}
+
+struct place place_of_option(const struct argp_option *o)
+{
+    return place_of(o->arg, strlen(o->arg));
+}
+
+/* Whether a line of args_doc is about the action: its first word names it, alone or between bars. */
+static bool names_action(const char *line, const char *action)
+{
+    for (const char *at = line;; at++) {
+        const size_t n = strcspn(at, "| \n");
+        if (is(action, at, n)) return true;
+        at += n;
+        if (*at != '|') return false;
+    }
+}
+
+static void visit_line(const struct command *c, const char *action, const char *line, place_visit visit)
+{
+    int place = 0;
+    for (const char *at = line; *at && *at != '\n';) {
+        const size_t n = strcspn(at, " \n");
+        const struct place p = place_of(at, n);
+        if (place > 0 || !action) visit(c, action, place, &p);
+        place++;
+        at += n;
+        at += strspn(at, " ");
+    }
+}
+
+/* The line of args_doc that is about the action; "" where none is. */
+static const char *line_of(const char *lines, const char *action)
+{
+    while (*lines && !names_action(lines, action)) {
+        lines = strchrnul(lines, '\n');
+        lines += *lines == '\n';
+    }
+    return lines;
+}
+
+void each_place(const struct command *c, place_visit visit)
+{
+    const char *lines = c->argp->args_doc ? c->argp->args_doc : "";
+    if (!c->actions) visit_line(c, NULL, lines, visit);
+    for (const char *const *action = c->actions; action && *action; action++) visit_line(c, *action, line_of(lines, *action), visit);
+}
+
+bool option_has_letter(const struct argp_option *o)
 {
     return o->key > 0 && o->key < 128 && isalnum(o->key);
 }
 
-/* The words of a choice, or the actions, with blanks between. */
-static void print_choice(const char *bars)
+const char *const *words_of_key(const struct config_key *k)
 {
-    for (; *bars; bars++) putchar(*bars == '|' ? ' ' : *bars);
+    static const char *const boolean[] = {"true", "false", NULL};
+    return k->type == CONFIG_BOOLEAN ? boolean : k->words;
 }
 
-static void print_actions(const struct command *c)
+void print_list(const char *const *words)
 {
-    for (int k = 0; c->actions && c->actions[k]; k++) printf("%s%s", k ? " " : "", c->actions[k]);
-}
-
-static void print_keys(const char *before, const char *behind)
-{
-    for (int k = 0; k < N_CONFIG_KEYS; k++) printf("%s%s=%s", before, CONFIG_KEYS[k].name, behind);
-}
-
-/* ---- bash ---- */
-
-/* A word of `case $command$previous in`, for both forms of an option. */
-static void bash_case(const struct command *c, const struct argp_option *o)
-{
-    if (has_short(o)) printf("%s/-%c|", c->name, o->key);
-    printf("%s/--%s)", c->name, o->name);
-}
-
-static void bash_argument(void *context, const struct command *c, const struct argp_option *o)
-{
-    (void)context;
-    if (!o->arg) return;
-    printf("    ");
-    bash_case(c, o);
-    if (cli_is_choice(o)) {
-        printf(" words='");
-        print_choice(o->arg);
-        printf("' ;;\n");
-    } else {
-        printf(" return ;;\n");
-    }
-}
-
-static void bash_option(void *context, const struct command *c, const struct argp_option *o)
-{
-    (void)context;
-    (void)c;
-    printf(" --%s", o->name);
-}
-
-static void print_bash(void)
-{
-    printf("_nerve() {\n"
-           "  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} words=\n"
-           "  COMPREPLY=()\n"
-           "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-           "    words='");
-    for (int k = 0; COMMANDS[k]; k++) printf("%s ", COMMANDS[k]->name);
-    printf("--help --version'\n"
-           "    COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
-           "    return\n"
-           "  fi\n"
-           "  case $command/$previous in\n");
-    for (int k = 0; COMMANDS[k]; k++) cli_each_option(COMMANDS[k], bash_argument, NULL);
-    printf("  esac\n"
-           "  if [ -n \"$words\" ]; then\n"
-           "    COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
-           "    return\n"
-           "  fi\n"
-           "  case $command in\n");
-    for (int k = 0; COMMANDS[k]; k++) {
-        printf("    %s)\n      words='--help --usage", COMMANDS[k]->name);
-        cli_each_option(COMMANDS[k], bash_option, NULL);
-        printf("'\n");
-        if (COMMANDS[k]->actions) {
-            printf("      [ \"$COMP_CWORD\" -ne 2 ] || words+=' ");
-            print_actions(COMMANDS[k]);
-            printf("'\n");
-        }
-        if (cli_takes_keys(COMMANDS[k])) printf("      words+=\" $_nerve_keys\"\n");
-        printf("      ;;\n");
-    }
-    printf("  esac\n"
-           "  COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
-           "  case ${COMPREPLY[0]-} in *=) compopt -o nospace 2>/dev/null ;; esac\n"
-           "}\n"
-           "_nerve_keys='");
-    print_keys("", " ");
-    printf("'\n"
-           "complete -o default -F _nerve nerve\n");
-}
-
-/* ---- zsh ---- */
-
-/* Inside of '...[...]': what zsh would read is taken out of its meaning. */
-static void zsh_text(const char *text)
-{
-    for (; *text; text++) {
-        if (*text == '\'')
-            fputs("'\\''", stdout);
-        else if (strchr("[]:\\", *text))
-            printf("\\%c", *text);
-        else
-            putchar(*text);
-    }
-}
-
-static void zsh_option(void *context, const struct command *c, const struct argp_option *o)
-{
-    (void)context;
-    (void)c;
-    if (has_short(o))
-        printf(" \\\n        '(-%c --%s)'{-%c,--%s%s}'[", o->key, o->name, o->key, o->name, o->arg ? "=" : "");
-    else
-        printf(" \\\n        '--%s%s[", o->name, o->arg ? "=" : "");
-    zsh_text(o->doc);
-    printf("]");
-    if (o->arg && cli_is_choice(o)) {
-        printf(":%s:(", o->name);
-        print_choice(o->arg);
-        printf(")");
-    } else if (o->arg) {
-        printf(":");
-        zsh_text(o->arg);
-        printf(":_files");
-    }
-    printf("'");
-}
-
-static void print_zsh(void)
-{
-    printf("_nerve_keys() {\n"
-           "  local -a keys\n"
-           "  keys=(");
-    print_keys("", " ");
-    printf(")\n"
-           "  compadd -S '' -a keys\n"
-           "  _files\n"
-           "}\n"
-           "_nerve() {\n"
-           "  local -a commands\n"
-           "  commands=(\n");
-    for (int k = 0; COMMANDS[k]; k++) {
-        printf("    '%s:", COMMANDS[k]->name);
-        zsh_text(COMMANDS[k]->about);
-        printf("'\n");
-    }
-    printf("  )\n"
-           "  if (( CURRENT == 2 )); then\n"
-           "    _describe command commands\n"
-           "    return\n"
-           "  fi\n"
-           "  shift words\n"
-           "  (( CURRENT-- ))\n"
-           "  case $words[1] in\n");
-    for (int k = 0; COMMANDS[k]; k++) {
-        printf("    %s)\n      _arguments '--help[show the help]' '--usage[show a short form of it]'", COMMANDS[k]->name);
-        cli_each_option(COMMANDS[k], zsh_option, NULL);
-        if (COMMANDS[k]->actions) {
-            printf(" \\\n        '1:action:(");
-            print_actions(COMMANDS[k]);
-            printf(")'");
-        }
-        printf(" \\\n        '*:argument:%s'\n      ;;\n", cli_takes_keys(COMMANDS[k]) ? "_nerve_keys" : "_files");
-    }
-    printf("  esac\n"
-           "}\n"
-           "if [ \"$funcstack[1]\" = _nerve ]; then _nerve \"$@\"; else compdef _nerve nerve; fi\n");
-}
-
-/* ---- fish ---- */
-
-static void fish_text(const char *text)
-{
-    for (; *text; text++) {
-        if (*text == '\'' || *text == '\\') putchar('\\');
-        putchar(*text);
-    }
-}
-
-static void fish_option(void *context, const struct command *c, const struct argp_option *o)
-{
-    (void)context;
-    printf("complete -c nerve -n '__fish_seen_subcommand_from %s' -l %s", c->name, o->name);
-    if (has_short(o)) printf(" -s %c", o->key);
-    if (o->arg) printf(" -r");
-    if (cli_is_choice(o)) {
-        printf(" -f -a '");
-        print_choice(o->arg);
-        printf("'");
-    }
-    printf(" -d '");
-    fish_text(o->doc);
-    printf("'\n");
-}
-
-static void print_fish(void)
-{
-    for (int k = 0; COMMANDS[k]; k++) {
-        printf("complete -c nerve -n __fish_use_subcommand -f -a %s -d '", COMMANDS[k]->name);
-        fish_text(COMMANDS[k]->about);
-        printf("'\n");
-        cli_each_option(COMMANDS[k], fish_option, NULL);
-        if (COMMANDS[k]->actions) {
-            printf("complete -c nerve -n '__fish_seen_subcommand_from %s' -a '", COMMANDS[k]->name);
-            print_actions(COMMANDS[k]);
-            printf("'\n");
-        }
-        if (cli_takes_keys(COMMANDS[k])) {
-            printf("complete -c nerve -n '__fish_seen_subcommand_from %s' -a '", COMMANDS[k]->name);
-            print_keys("", " ");
-            printf("'\n");
-        }
-    }
-    printf("complete -c nerve -l help -d 'show the help'\n"
-           "complete -c nerve -n __fish_use_subcommand -l version -d 'print the version'\n");
+    for (int k = 0; words[k]; k++) printf("%s%s", k ? " " : "", words[k]);
 }
 
 /* ---- the command ---- */
 
 static const char *const SHELLS[] = {"bash", "zsh", "fish", NULL};
-static void (*const PRINT[])(void) = {print_bash, print_zsh, print_fish};
-static const char *const FIRST[] = {"# bash", "#compdef nerve", "# fish"}; /* zsh reads it */
+static const struct {
+    const char *first; /* line of the script; zsh reads it */
+    void (*print)(void);
+} SCRIPTS[] = {{"# bash", completion_bash}, {"#compdef nerve", completion_zsh}, {"# fish", completion_fish}};
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     int *shell = state->input;
     switch (key) {
     case ARGP_KEY_ARG:
-        for (int k = 0; SHELLS[k] && state->arg_num == 0; k++)
+        if (state->arg_num > 0) argp_error(state, "more than one shell: '%s' and '%s'", SHELLS[*shell], text);
+        for (int k = 0; SHELLS[k]; k++)
             if (strcmp(SHELLS[k], text) == 0) {
                 *shell = k;
                 return 0;
@@ -267,8 +145,8 @@ static int run_command(int argc, char **argv)
 {
     int shell = 0;
     argp_parse(&ARGP, argc, argv, 0, NULL, &shell);
-    printf("%s\n# Completions of nerve %s, made by `nerve completion %s`.\n", FIRST[shell], machine_version(), SHELLS[shell]);
-    PRINT[shell]();
+    printf("%s\n# Completions of nerve %s, made by `nerve completion %s`.\n\n", SCRIPTS[shell].first, machine_version(), SHELLS[shell]);
+    SCRIPTS[shell].print();
     return 0;
 }
 

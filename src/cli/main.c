@@ -66,9 +66,11 @@ static void print_help(FILE *f)
 {
     fprintf(f, "Usage: nerve COMMAND [ARGUMENT...]\n\nNamed entity recognition, trained and run natively.\n\n");
     for (int i = 0; COMMANDS[i]; i++) fprintf(f, "  %-10s %s\n", COMMANDS[i]->name, COMMANDS[i]->about);
-    fprintf(f, "\n`nerve COMMAND --help` describes a command with examples; `nerve --version` prints the version.\n"
-               "Data go to stdout, messages to stderr. Exit status: 0 done, 1 a check failed, 64 usage, 65 bad data,\n"
-               "66 no input, 70 internal error, 74 input or output, 78 bad configuration, 130 or 143 stopped by a signal.\n");
+    fprintf(f,
+            "\n`nerve COMMAND --help` describes a command with examples; `nerve --version`\n"
+            "prints the version. Data go to stdout, messages to stderr.\n"
+            "Exit status: %s.\n",
+            CLI_EXIT_STATUS);
 }
 
 static int unknown_command(const char *name)

@@ -20,6 +20,16 @@ static void print_words(const char *text)
     print_text(text, strlen(text));
 }
 
+/* Between lines of ```, where only the backslash has a meaning. */
+static void print_literal(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == '\\') putchar('\\');
+        putchar(text[i]);
+    }
+    putchar('\n');
+}
+
 /* A help's text: paragraphs, and lines that begin with blanks as they are. */
 static void print_paragraphs(const char *text, size_t size)
 {
@@ -32,7 +42,7 @@ static void print_paragraphs(const char *text, size_t size)
         if (shown != literal) printf("%s```\n", literal ? "" : "\n");
         literal = shown;
         if (shown) {
-            printf("%.*s\n", (int)(n - 2), text + 2);
+            print_literal(text + 2, n - 2);
         } else if (n == strlen(EXAMPLES) && strncmp(text, EXAMPLES, n) == 0) {
             printf("*%s*\n", EXAMPLES);
         } else {
@@ -47,19 +57,20 @@ static void print_paragraphs(const char *text, size_t size)
 
 /* ---- nerve(1) ---- */
 
-static void print_option(void *context, const struct command *c, const struct argp_option *o)
+static void print_options(const struct argp_option *options)
 {
-    (void)context;
-    (void)c;
-    if (o->key > 0 && o->key < 128 && isalnum(o->key)) printf("*-%c*, ", o->key);
-    printf("*--%s*", o->name);
-    if (o->arg) {
-        printf("=");
-        print_words(o->arg);
+    for (const struct argp_option *o = options; o && o->name; o++) {
+        if (o->key > 0 && o->key < 128 && isalnum(o->key)) printf("*-%c*, ", o->key);
+        printf("*--%s*", o->name);
+        if (o->arg) {
+            printf("=_");
+            print_words(o->arg);
+            printf("_");
+        }
+        printf("\n\t");
+        print_words(o->doc);
+        printf("\n\n");
     }
-    printf("\n\t");
-    print_words(o->doc);
-    printf("\n\n");
 }
 
 static void print_usage(const struct command *c)
@@ -78,12 +89,10 @@ static void print_usage(const struct command *c)
 static void print_command(const struct command *c)
 {
     const char *doc = c->argp->doc, *behind = strchr(doc, '\v');
-    printf("# NERVE ");
-    for (const char *s = c->name; *s; s++) putchar(toupper((unsigned char)*s));
-    printf("\n\n");
+    printf("## nerve %s\n\n", c->name);
     print_usage(c);
     print_paragraphs(doc, behind ? (size_t)(behind - doc) : strlen(doc));
-    cli_each_option(c, print_option, NULL);
+    print_options(c->argp->options);
     if (behind) print_paragraphs(behind + 1, strlen(behind + 1));
 }
 
@@ -100,17 +109,27 @@ static void print_program(void)
         print_words(COMMANDS[k]->about);
         printf("\n\n");
     }
+    printf("# OPTIONS OF EVERY COMMAND\n\n");
+    for (const struct argp_child *child = CLI_COMMON; child->argp; child++) print_options(child->argp->options);
+    printf("*-?*, *--help*\n\tshow the help of the command, with examples\n\n"
+           "*--usage*\n\tshow a short form of it\n\n"
+           "# COMMANDS\n\n");
     for (int k = 0; COMMANDS[k]; k++) print_command(COMMANDS[k]);
-    printf(
-        "# EXIT STATUS\n\n"
-        "0 done; 1 a check failed; 64 usage; 65 bad data; 66 no input; 70 internal error; 74 input or output; 78 bad configuration; 130 and "
-        "143 stopped by SIGINT and SIGTERM.\n\n"
-        "# ENVIRONMENT\n\n"
-        "*NO\\_COLOR*\n\tWhere it is set and not empty, nothing is coloured.\n\n"
-        "*TERM*\n\tWhere it is *dumb*, progress is shown by lines instead of a bar.\n\n"
-        "*OPENBLAS\\_CORETYPE*\n\tThe kernels that OpenBLAS uses; on one core type the same seed gives the same bytes.\n\n"
-        "*OMP\\_WAIT\\_POLICY*\n\t*passive* leaves the processors to others while a thread waits.\n\n"
-        "# SEE ALSO\n\n*nerve-config*(5), *nerve-checkpoint*(5)\n");
+    printf("# EXIT STATUS\n\n%s.\n\n", CLI_EXIT_STATUS);
+    printf("# ENVIRONMENT\n\n"
+           "*NO\\_COLOR*\n\tWhere it is set and not empty, nothing is coloured.\n\n"
+           "*TERM*\n\tWhere it is *dumb*, progress is shown by lines instead of a bar.\n\n"
+           "*OPENBLAS\\_CORETYPE*\n\tThe kernels that OpenBLAS uses; on one core type the same seed gives the same bytes.\n\n"
+           "*OMP\\_WAIT\\_POLICY*\n\t*passive* leaves the processors to others while a thread waits.\n\n"
+           "# FILES\n\n"
+           "What *nerve train* leaves in the directory of a run:\n\n"
+           "_config.yaml_\n\tThe configuration with every key resolved; see *nerve-config*(5).\n\n"
+           "_run.json_\n\tVersions, digests of data and weights, the machine, and each time the run was resumed.\n\n"
+           "_metrics.jsonl_, _train.log_, _events.out.tfevents.nerve_\n\tFigures and messages on the way; the last is for TensorBoard.\n\n"
+           "_checkpoints/last.h5_, _checkpoints/previous.h5_, _checkpoints/best.h5_\n"
+           "\tWhere training goes on, what it was before, and the best epoch; see *nerve-checkpoint*(5).\n\n"
+           "_eval/_, _predictions.jsonl_, _report.html_\n\tScores and predictions of the best epoch, and a page to look at.\n\n"
+           "# SEE ALSO\n\n*nerve-config*(5), *nerve-checkpoint*(5)\n");
 }
 
 /* ---- nerve-config(5) ---- */
@@ -139,13 +158,13 @@ static void print_config(void)
         config_expected(k, expected, sizeof expected);
         printf("*");
         print_words(key->name);
-        printf("*\n\t");
-        print_words(key->about);
-        printf(". ");
+        printf("*: ");
         print_words(expected);
         printf("; default: ");
         print_words(key->initial[0] ? key->initial : "not set");
-        printf("%s.\n\n", key->runtime ? "; a runtime key" : "");
+        printf("%s\n\t", key->runtime ? "; a runtime key" : "");
+        print_words(key->about);
+        printf("\n\n");
     }
     printf("# SEE ALSO\n\n*nerve*(1), *nerve-checkpoint*(5)\n");
 }
@@ -160,7 +179,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
     int *page = state->input;
     switch (key) {
     case ARGP_KEY_ARG:
-        for (int k = 0; PAGES[k] && state->arg_num == 0; k++)
+        if (state->arg_num > 0) argp_error(state, "more than one page: '%s' and '%s'", PAGES[*page], text);
+        for (int k = 0; PAGES[k]; k++)
             if (strcmp(PAGES[k], text) == 0) {
                 *page = k;
                 return 0;

@@ -231,12 +231,7 @@ done:
 
 static const struct argp_option OPTIONS[] = {
     {.name = "model", .key = 'm', .arg = "RUN|CHECKPOINT", .doc = "a run directory (its best epoch) or a checkpoint file"},
-    {.name = "input-format",
-     .key = 'i',
-     .arg = "auto|text|conll|jsonl",
-     .doc =
-         "text: a sentence a line; conll: a word a line; jsonl: objects with \"text\" or \"words\", and \"id\"; auto (default): by the first "
-         "line that is not blank"},
+    {.name = "input-format", .key = 'i', .arg = "auto|text|conll|jsonl", .doc = "default: auto"},
     {.name = "format", .key = 'f', .arg = "jsonl|conll|color", .doc = "what is printed; default: color on a terminal, else jsonl"},
     {.name = "batch",
      .key = 'b',
@@ -253,7 +248,9 @@ static const struct argp ARGP = {
     .doc =
         "Find the entities of a text, with the probability of each."
         "\vFILE, or - (default) for stdin, is read as it comes, and answered in its order: a sentence waits for others 50 ms at most. "
-        "JSON lines have the shape of Hugging Face's token classification; start and end count characters of the text. A line that cannot "
+        "Its format is text: a sentence a line; conll: a word a line; or jsonl: objects with \"text\" or \"words\", and \"id\"; auto goes by the "
+        "first line that is not blank.\n\n"
+        "Answers as JSON lines have the shape of Hugging Face's token classification; start and end count characters of the text. A line that cannot "
         "be read gives an object with its number and the error, the rest goes on, and the exit status is 65.\n\n"
         "Examples:\n"
         "  echo 'Justin Bieber played in Paris' | nerve predict --model runs/synth\n"

@@ -91,6 +91,8 @@ static const struct call CALLS[] = {
 
     {"synth help", "synth --help", 0, "Usage: nerve synth", NULL},
     {"synth without a folder", "synth", 64, NULL, "nerve synth: DIR is missing: where the tweets are written\n"},
+    {"completion for two shells", "completion bash zsh", 64, NULL, "nerve completion: more than one shell: 'bash' and 'zsh'\n"},
+    {"manual of two pages", "manual nerve config", 64, NULL, "nerve manual: more than one page: 'nerve' and 'config'\n"},
     {"synth into two folders", "synth a b", 64, NULL, "nerve synth: more than one directory: 'a' and 'b'\n"},
     {"synth of too few tweets", "synth a --tweets 9", 64, NULL,
      "nerve synth: --tweets: expected an integer from 10 to 10000000, found '9'\n"},
