@@ -93,10 +93,10 @@ static bool starts_with(const char *s, const char *prefix)
     return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
-/* Both LayerNorms' names of every family hold one of these. */
+/* LayerNorm, layer_norm, layernorm, pre_layrnorm: the names of every family hold this. */
 static bool is_norm(const ag_param *p)
 {
-    return strstr(p->name, "LayerNorm") || strstr(p->name, "layer_norm");
+    return strcasestr(p->name, "norm");
 }
 
 void model_initialize(struct model *m, uint32_t seed)

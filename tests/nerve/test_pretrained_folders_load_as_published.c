@@ -1,5 +1,6 @@
 /* Every Hugging Face folder of the reference: a BERT or a DistilBERT loads and gives the stored hidden states, whatever its layout;
  * everything else is refused by name. */
+#include "copied_folder.h"
 #include "files.h"
 #include "log.h"
 #include "pretrained.h"
@@ -19,7 +20,6 @@
 /* Of the reference's tables: four times what PyTorch loses in float32. */
 static const double FORWARD = 4e-6;
 
-static char folder[PATH_MAX];
 static int n_logits; /* folders whose logits were compared */
 
 /* ---- the reference's folders ---- */
@@ -54,20 +54,6 @@ static float *hidden_of(const char *path, const struct safetensors *ids_of, size
     free(start);
     free(types);
     return hidden;
-}
-
-static char *model_type_of(const char *path)
-{
-    char name[PATH_MAX + 16], *text;
-    size_t size;
-    struct err e = {0};
-    struct json *json = NULL;
-    snprintf(name, sizeof name, "%s/config.json", path);
-    if (file_read(name, 1 << 20, &text, &size, &e) || json_parse(text, size, name, &json, &e)) fail_msg("%s", e.text);
-    char *type = strdup(json_text(json_get(json, "model_type")));
-    json_free(json);
-    free(text);
-    return type;
 }
 
 static bool has(const char *path, const char *file)
@@ -183,47 +169,9 @@ static void a_head_on_the_hidden_states_gave_its_logits(void **state)
 
 /* ---- folders broken by hand ---- */
 
-static void copy_folder(const char *name)
-{
-    char command[5 * PATH_MAX];
-    snprintf(command, sizeof command, "rm -rf '%s/m' && cp -r '%s/%s' '%s/m' && chmod -R u+w '%s/m'", folder, reference_path("models"),
-             name, folder, folder);
-    assert_int_equal(system(command), 0);
-}
 static void copy_bert(void)
 {
     copy_folder("bert_tiny");
-}
-
-/* Replaces a text in a file of the copy by another of the same length: a header of safetensors keeps its size. */
-static void replace(const char *file, const char *from, const char *to)
-{
-    char path[PATH_MAX + 64], *bytes;
-    size_t size;
-    struct err e = {0};
-    snprintf(path, sizeof path, "%s/m/%s", folder, file);
-    if (file_read(path, 1 << 28, &bytes, &size, &e)) fail_msg("%s", e.text);
-    char *at = memmem(bytes, size, from, strlen(from));
-    if (!at) fail_msg("no '%s' in %s", from, file);
-    memcpy(at, to, strlen(to));
-    if (file_write_bytes(path, bytes, size, &e)) fail_msg("%s", e.text);
-    free(bytes);
-}
-
-static void write_config_with(const char *key, const char *value)
-{
-    char path[PATH_MAX + 64], *text, changed[8192];
-    size_t size;
-    struct err e = {0};
-    snprintf(path, sizeof path, "%s/m/config.json", folder);
-    if (file_read(path, 1 << 20, &text, &size, &e)) fail_msg("%s", e.text);
-    char pattern[64];
-    snprintf(pattern, sizeof pattern, "\"%s\":", key);
-    char *at = strstr(text, pattern), *end = at ? at + strcspn(at, ",\n}") : NULL;
-    if (!at) fail_msg("config.json has no %s", key);
-    int n = snprintf(changed, sizeof changed, "%.*s%s %s%s", (int)(at - text), text, pattern, value, end);
-    if (file_write_bytes(path, changed, (size_t)n, &e)) fail_msg("%s", e.text);
-    free(text);
 }
 
 /* Opens and fills the copy: the message of what refuses it. */
@@ -399,19 +347,6 @@ static void other_heads_are_ignored_with_one_line(void **state)
     assert_true(with_heads > 0);
 }
 
-static int set_up(void **state)
-{
-    struct err e = {0};
-    (void)state;
-    return temporary_folder(folder) || ag_start(2, &e) ? -1 : 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    return temporary_remove(folder);
-}
-
 int main(void)
 {
     static const struct CMUnitTest fixed[] = {
@@ -432,7 +367,8 @@ int main(void)
         tests[N_FIXED + k] = (struct CMUnitTest){.name = names[k], .test_func = folder_loads_or_is_refused, .initial_state = names[k]};
     /* After the folders. */
     tests[N_FIXED + count] = (struct CMUnitTest)cmocka_unit_test(a_head_on_the_hidden_states_gave_its_logits);
-    int status = _cmocka_run_group_tests("pretrained folders load as published", tests, count + N_FIXED + 1, set_up, tear_down);
+    int status = _cmocka_run_group_tests("pretrained folders load as published", tests, count + N_FIXED + 1, copied_folder_set_up,
+                                         copied_folder_tear_down);
     free(tests);
     folders_free(names);
     return status;
