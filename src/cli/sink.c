@@ -3,6 +3,7 @@
 #include "sink.h"
 #include "clock.h"
 #include "progress.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,9 @@ static struct {
     bool terminal; /* stderr is one that can redraw a line */
     bool colours;
     enum log_level level; /* the least that is shown */
-    bool drawn;           /* a bar is on the screen */
-    double last;          /* when progress was shown, in seconds */
+    bool info_hidden;
+    bool drawn;  /* a bar is on the screen */
+    double last; /* when progress was shown, in seconds */
 } sink;
 
 static void put(const char *text, size_t size)
@@ -43,7 +45,7 @@ static void show_log(void *context, enum log_level level, const char *line)
     char text[2200];
     const char *mark = level != LOG_WARNING ? "" : sink.colours ? "\033[33mwarning:\033[0m " : "warning: ";
     (void)context;
-    if (level < sink.level) return;
+    if (level < sink.level || (sink.info_hidden && level < LOG_WARNING)) return;
     int n = snprintf(text, sizeof text, "%s%s%s\n", sink.drawn ? "\r\033[K" : "", mark, line);
     sink.drawn = false;
     put(text, n < (int)sizeof text ? (size_t)n : sizeof text - 1);
@@ -78,43 +80,61 @@ static size_t columns(void)
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-/* Cut to the terminal's width less one, where a line would wrap and could not be cleared. */
-static void draw(const struct progress *p)
+/* Cut to the terminal's width less one, where a line would wrap and could not be cleared; not within a character. */
+static void draw(double share, const char *line)
 {
-    char line[TEXT_SIZE], bar[BAR_CELLS + 1], text[TEXT_SIZE + BAR_CELLS + 16];
-    int filled = p->steps > 0 && p->step > 0 ? (int)(p->step >= p->steps ? BAR_CELLS : p->step * BAR_CELLS / p->steps) : 0;
+    char bar[BAR_CELLS + 1], all[TEXT_SIZE + BAR_CELLS + 4], text[TEXT_SIZE + BAR_CELLS + 16];
+    const int filled = share > 0 ? (int)((share < 1 ? share : 1) * BAR_CELLS) : 0;
     size_t width = columns() - 1;
     for (int i = 0; i < BAR_CELLS; i++) bar[i] = i < filled ? '=' : i == filled ? '>' : ' ';
     bar[BAR_CELLS] = '\0';
-    format_line(p, line);
-    char all[TEXT_SIZE + BAR_CELLS + 4];
     snprintf(all, sizeof all, "[%s] %s", bar, line);
-    int n = snprintf(text, sizeof text, "\r%.*s\033[K", (int)(width < sizeof all ? width : sizeof all), all);
+    if (width >= sizeof all) width = sizeof all - 1;
+    while (width > 0 && ((unsigned char)all[width] & 0xC0) == 0x80) width--;
+    int n = snprintf(text, sizeof text, "\r%.*s\033[K", (int)width, all);
     put(text, (size_t)n);
     sink.drawn = true;
 }
 
-static void show_progress(void *context, const struct progress *p)
+static void show_line(double share, bool always, const char *line)
 {
-    (void)context;
-    if (sink.level > LOG_INFO) return;
     double now = clock_seconds();
-    if (!p->epoch_end && now - sink.last < (sink.terminal ? REDRAW_S : LINE_S)) return;
+    if (!always && now - sink.last < (sink.terminal ? REDRAW_S : LINE_S)) return;
     sink.last = now;
     if (sink.terminal) {
-        draw(p);
+        draw(share, line);
     } else {
         char text[TEXT_SIZE + 1];
-        format_line(p, text);
-        size_t n = strlen(text);
-        text[n] = '\n';
-        put(text, n + 1);
+        const int n = snprintf(text, sizeof text, "%.*s\n", TEXT_SIZE - 1, line);
+        put(text, (size_t)n);
     }
+}
+
+static void show_progress(void *context, const struct progress *p)
+{
+    char line[TEXT_SIZE];
+    (void)context;
+    if (sink.level > LOG_INFO) return;
+    format_line(p, line);
+    show_line(p->steps > 0 ? (double)p->step / (double)p->steps : 0, p->epoch_end, line);
+}
+
+void sink_show_runs(double done, double runs, bool always, const char *line)
+{
+    char text[TEXT_SIZE];
+    if (sink.level > LOG_INFO) return;
+    snprintf(text, sizeof text, "%.0f of %.0f runs; %.400s", floor(done), runs, line);
+    show_line(runs > 0 ? done / runs : 0, always, text);
 }
 
 void sink_set_level(enum log_level level)
 {
     sink.level = level;
+}
+
+void sink_hide_info(bool hidden)
+{
+    sink.info_hidden = hidden;
 }
 
 void sink_start(void)

@@ -223,7 +223,10 @@ static const char *cited_text(const struct nerve_config *c, const char *name, co
     if (origin > 0)
         snprintf(text, 512, "%s = %.150s (%.250s:%d)", name, value, c->file, origin);
     else
-        snprintf(text, 512, "%s = %.150s (%s)", name, value, origin == CONFIG_ARGUMENT ? "command line" : "default");
+        snprintf(text, 512, "%s = %.150s (%s)", name, value,
+                 origin == CONFIG_ARGUMENT   ? "command line"
+                 : origin == CONFIG_ABLATION ? "ablation file"
+                                             : "default");
     return text;
 }
 
@@ -283,35 +286,31 @@ static bool map_same(const struct config_map *a, const struct config_map *b)
     return true;
 }
 
+bool config_key_same(const struct nerve_config *a, const struct nerve_config *b, int key)
+{
+    const struct config_key *k = &CONFIG_KEYS[key];
+    const char *x = (const char *)a + k->offset, *y = (const char *)b + k->offset;
+    switch (k->type) {
+    case CONFIG_INTEGER:
+    case CONFIG_CHOICE:
+        return *(const int *)x == *(const int *)y;
+    case CONFIG_SEED:
+        return *(const uint32_t *)x == *(const uint32_t *)y;
+    case CONFIG_NUMBER:
+        return *(const double *)x == *(const double *)y;
+    case CONFIG_BOOLEAN:
+        return *(const bool *)x == *(const bool *)y;
+    case CONFIG_TEXT:
+        return strcmp(x, y) == 0;
+    case CONFIG_MAP:
+        return map_same((const struct config_map *)x, (const struct config_map *)y);
+    }
+    return false;
+}
+
 const char *config_difference(const struct nerve_config *a, const struct nerve_config *b)
 {
-    for (int i = 0; i < N_CONFIG_KEYS; i++) {
-        const struct config_key *k = &CONFIG_KEYS[i];
-        const char *x = (const char *)a + k->offset, *y = (const char *)b + k->offset;
-        bool same = true;
-        if (k->runtime) continue;
-        switch (k->type) {
-        case CONFIG_INTEGER:
-        case CONFIG_CHOICE:
-            same = *(const int *)x == *(const int *)y;
-            break;
-        case CONFIG_SEED:
-            same = *(const uint32_t *)x == *(const uint32_t *)y;
-            break;
-        case CONFIG_NUMBER:
-            same = *(const double *)x == *(const double *)y;
-            break;
-        case CONFIG_BOOLEAN:
-            same = *(const bool *)x == *(const bool *)y;
-            break;
-        case CONFIG_TEXT:
-            same = strcmp(x, y) == 0;
-            break;
-        case CONFIG_MAP:
-            same = map_same((const struct config_map *)x, (const struct config_map *)y);
-            break;
-        }
-        if (!same) return k->name;
-    }
+    for (int i = 0; i < N_CONFIG_KEYS; i++)
+        if (!CONFIG_KEYS[i].runtime && !config_key_same(a, b, i)) return CONFIG_KEYS[i].name;
     return NULL;
 }

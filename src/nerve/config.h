@@ -52,11 +52,11 @@ struct nerve_config {
         int threads, max_steps, checkpoint_every, max_bad_steps, eval_batch, log_every;
     } train;
     char file[CONFIG_TEXT_SIZE]; /* that was read, "" before */
-    int origin[CONFIG_KEY_ROOM]; /* of each key, in the table's order: CONFIG_DEFAULT, CONFIG_ARGUMENT, or a line of file */
+    int origin[CONFIG_KEY_ROOM]; /* of each key, in the table's order: enum config_origin, or a line of file */
 };
 enum config_lower_case { CONFIG_LOWER_AUTO, CONFIG_LOWER_TRUE, CONFIG_LOWER_FALSE };
 enum config_schedule { CONFIG_SCHEDULE_LINEAR, CONFIG_SCHEDULE_COSINE };
-enum config_origin { CONFIG_ARGUMENT = -1, CONFIG_DEFAULT = 0 };
+enum config_origin { CONFIG_ABLATION = -2, CONFIG_ARGUMENT = -1, CONFIG_DEFAULT = 0 };
 
 void config_default(struct nerve_config *c);
 /* ERR_NOINPUT: no such file. ERR_CONFIG: file:line:col, what is wrong, the line, a caret. *c is then half read: do not use it. */
@@ -88,6 +88,7 @@ struct json *config_json(const struct nerve_config *c, enum config_form form);
 struct json *config_schema(void);
 /* Name of the first key that is not a runtime key and differs, or NULL. */
 const char *config_difference(const struct nerve_config *a, const struct nerve_config *b);
+bool config_key_same(const struct nerve_config *a, const struct nerve_config *b, int key); /* both have one value */
 
 /* ---- the table ---- */
 enum config_type {
