@@ -144,13 +144,7 @@ static int run_command(int argc, char **argv)
     struct ablate x = {.lock = -1};
     int status = 0;
     argp_parse(&ARGP, argc, argv, 0, NULL, &a);
-    const struct ablate_options options = {.out = a.out,
-                                           .jobs = a.jobs,
-                                           .n_overrides = a.n_overrides,
-                                           .overrides = overrides,
-                                           .signal = &signal_now,
-                                           .n_signals = &n_signals,
-                                           .show = show};
+    const struct ablate_options options = {.out = a.out, .jobs = a.jobs, .signal = &signal_now, .n_signals = &n_signals, .show = show};
     int code = ablation_read_file(a.file, a.n_overrides, overrides, &ablation, &e);
     if (code) {
         ablation_free(&ablation);

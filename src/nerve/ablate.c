@@ -87,8 +87,7 @@ static int threads_of_a_job(const struct ablate *x)
 
 int ablate_command(const struct ablate *x, const struct cell *c, char ***words, struct err *e)
 {
-    const struct ablate_options *o = x->options;
-    return cell_command(c, x->a, o->n_overrides, o->overrides, threads_of_a_job(x), words, e);
+    return cell_command(c, x->a, threads_of_a_job(x), words, e);
 }
 
 struct job {

@@ -23,9 +23,7 @@ struct ablate_progress {
 
 struct ablate_options {
     const char *out;
-    int jobs; /* runs at a time, which share the threads */
-    int n_overrides;
-    const char *const *overrides;           /* "key=value", as given to ablation_read_file */
+    int jobs;                               /* runs at a time, which share the threads */
     const volatile sig_atomic_t *signal;    /* the last signal that asked to stop; it is passed on to the runs */
     const volatile sig_atomic_t *n_signals; /* how many came */
     void (*show)(void *context, const struct ablate_progress *now);

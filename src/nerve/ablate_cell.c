@@ -193,8 +193,7 @@ static void add_settings(FILE *f, const struct ablation_settings *s)
     }
 }
 
-int cell_command(const struct cell *c, const struct ablation *a, int n, const char *const *overrides, int threads, char ***words,
-                 struct err *e)
+int cell_command(const struct cell *c, const struct ablation *a, int threads, char ***words, struct err *e)
 {
     char *block = NULL;
     size_t size = 0, count = 0;
@@ -204,7 +203,7 @@ int cell_command(const struct cell *c, const struct ablation *a, int n, const ch
     add_word(f, "train");
     add_word(f, a->config);
     add_settings(f, &a->settings);
-    for (int k = 0; k < n; k++) add_word(f, overrides[k]);
+    for (int k = 0; k < a->n_overrides; k++) add_word(f, a->overrides[k]);
     add_settings(f, &c->row->settings);
     fprintf(f, "train.seed=%u%c", c->seed, '\0');
     if (threads) fprintf(f, "train.threads=%d%c", threads, '\0');

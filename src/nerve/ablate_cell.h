@@ -42,8 +42,7 @@ void cell_free(struct cell *c);
 
 /* The words of the command that trains it, in fresh memory (free the array and its block, words[0]): "nerve", "train", ..., NULL.
  * threads 0: the config's own. */
-int cell_command(const struct cell *c, const struct ablation *a, int n, const char *const *overrides, int threads, char ***words,
-                 struct err *e);
+int cell_command(const struct cell *c, const struct ablation *a, int threads, char ***words, struct err *e);
 
 /* Correct, gold and predicted entities of each tweet of the test split, from predictions.jsonl and the run's test file. */
 int cell_counts(const char *run_directory, struct cell_result *out, struct err *e);

@@ -153,7 +153,8 @@ static struct json *row_json(const struct table *t, int row)
 
 static void write_json(FILE *f, const struct table *t)
 {
-    struct json *v = json_new_object(), *columns = json_new_array(), *rows = json_new_array();
+    struct json *v = json_new_object(), *columns = json_new_array(), *rows = json_new_array(), *arguments = json_new_array();
+    for (int k = 0; k < t->a->n_overrides; k++) json_append_string(arguments, t->a->overrides[k]);
     for (int k = 0; k < t->a->n_columns; k++) {
         if (!t->shown[k]) continue;
         struct json *column = json_new_object();
@@ -165,6 +166,7 @@ static void write_json(FILE *f, const struct table *t)
     json_set_string(v, "ablation", t->a->file);
     json_set_string(v, "config", t->a->config);
     json_set(v, "settings", settings_json(&t->a->settings));
+    json_set(v, "arguments", arguments);
     json_set_string(v, "base", t->a->rows[t->a->base].name);
     json_set(v, "columns", columns);
     json_set(v, "rows", rows);

@@ -39,11 +39,11 @@ static void apply(struct nerve_config *c, const struct ablation_settings *s)
     }
 }
 
-static int base_config(struct maker *m, const char *path, int n, const char *const *overrides)
+static int base_config(struct maker *m)
 {
     struct ablation *a = m->a;
     struct err *e = m->y->e, unread = {0};
-    const char *slash = strrchr(path, '/');
+    const char *path = a->file, *slash = strrchr(path, '/');
     char folder[PATH_MAX] = "";
     snprintf(folder, sizeof folder, "%.*s", (int)(slash ? slash - path + 1 : 0), path);
     if (path_join(a->config, sizeof a->config, folder, m->f->config.text, e)) return e->code;
@@ -55,15 +55,16 @@ static int base_config(struct maker *m, const char *path, int n, const char *con
         return code;
     }
     apply(&m->common, &m->f->settings);
-    for (int k = 0; k < n; k++)
-        if (config_set(&m->common, overrides[k], e)) return e->code;
+    for (int k = 0; k < a->n_overrides; k++)
+        if (config_set(&m->common, a->overrides[k], e)) return e->code;
     return 0;
 }
 
 /* An override that a row would override again is a mistake of whoever wrote it. */
-static int check_overrides(const struct maker *m, int n, const char *const *overrides)
+static int check_overrides(const struct maker *m)
 {
-    for (int k = 0; k < n; k++) {
+    const char *const *overrides = m->a->overrides;
+    for (int k = 0; k < m->a->n_overrides; k++) {
         const size_t length = strcspn(overrides[k], "=");
         if (length == strlen("train.seed") && strncmp(overrides[k], "train.seed", length) == 0)
             return err_set(m->y->e, ERR_USAGE, "argument '%.200s': the seeds are those of `seeds:` in %.200s", overrides[k], m->a->file);
@@ -239,13 +240,13 @@ static int find_base(struct maker *m)
                      meant ? ": did you mean '" : "; the first is '", meant ? meant : names[0], meant ? "'?" : "'");
 }
 
-static int make(struct maker *m, int n, const char *const *overrides)
+static int make(struct maker *m)
 {
     struct ablation *a = m->a;
     a->settings = m->f->settings;
     a->n_columns = m->f->n_columns ? m->f->n_columns : N_DEFAULTS;
     memcpy(a->columns, m->f->n_columns ? m->f->columns : DEFAULTS, (size_t)a->n_columns * sizeof *a->columns);
-    if (check_overrides(m, n, overrides) || base_config(m, a->file, n, overrides)) return m->y->e->code;
+    if (check_overrides(m) || base_config(m)) return m->y->e->code;
     if (m->f->mode == ABLATION_PRODUCT ? make_product(m) : make_single(m)) return m->y->e->code;
     for (int k = 0; k < a->n_rows; k++) {
         if (a->rows[k].seeds.n == 0) a->rows[k].seeds = m->f->seeds;
@@ -259,7 +260,7 @@ int ablation_read_file(const char *path, int n, const char *const *overrides, st
     struct yaml y = {0};
     char *text = NULL;
     size_t size;
-    *a = (struct ablation){0};
+    *a = (struct ablation){.n_overrides = n, .overrides = overrides};
     struct ablation_file *f = calloc(1, sizeof *f);
     struct maker *m = calloc(1, sizeof *m);
     int code = f && m ? 0 : err_set(e, ERR_INTERNAL, "%.200s: out of memory", path);
@@ -271,7 +272,7 @@ int ablation_read_file(const char *path, int n, const char *const *overrides, st
         m->y = &y;
         m->f = f;
         m->a = a;
-        code = make(m, n, overrides);
+        code = make(m);
     }
     if (f) a->strings = f->strings;
     yaml_close(&y);

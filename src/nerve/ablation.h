@@ -50,6 +50,8 @@ struct ablation_row {
 struct ablation {
     char file[PATH_MAX], config[PATH_MAX];
     struct ablation_settings settings; /* of all rows */
+    int n_overrides;                   /* of the command line, for all rows too */
+    const char *const *overrides;      /* [n_overrides] "key=value", borrowed */
     int n_columns, n_rows, base;       /* base: the row that the others are held against */
     struct ablation_column columns[ABLATION_COLUMNS];
     struct ablation_row *rows; /* [n_rows] */
@@ -57,8 +59,8 @@ struct ablation {
 };
 
 /* Reads the file and makes the rows, each with its config: the base config, the settings of all rows, the n overrides of the command line
- * ("key=value"), the row's own. Refused too: an override of train.seed or of a key that an axis sets; what config_check refuses, by the
- * row's name. End with ablation_free, also where it failed. */
+ * ("key=value", which must live as long as *a), the row's own. Refused too: an override of train.seed or of a key that an axis sets; what
+ * config_check refuses, by the row's name. End with ablation_free, also where it failed. */
 int ablation_read_file(const char *path, int n, const char *const *overrides, struct ablation *a, struct err *e);
 void ablation_free(struct ablation *a);
 

@@ -20,7 +20,9 @@ PREDICTED = 'Ada\tB-PER\nLovelace\tO\nin\tO\nParis\tB-LOC\n\n'
 
 
 def fill(directory, configs):
-    (directory / 'configs').mkdir()
+    (directory / 'configs/ablation').mkdir(parents=True)
+    for config in configs.glob('ablation/*.yaml'):
+        (directory / 'configs/ablation' / config.name).write_text(config.read_text())
     for config in configs.glob('*.yaml'):
         lines = config.read_text().splitlines()
         if config.name == 'synth.yaml':
