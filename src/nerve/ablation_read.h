@@ -3,7 +3,7 @@
 #define NERVE_ABLATION_READ_H
 
 #include "ablation.h"
-#include "yaml.h"
+#include "yaml_events.h"
 
 /* One value of an axis. */
 struct ablation_group {

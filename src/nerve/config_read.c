@@ -1,9 +1,9 @@
 /* config_read.c - a configuration from a YAML file: two levels of maps are all that it has, so whatever is deeper is refused where it
- * begins, before anything is built. yaml.h says what else is refused, a second document too. */
+ * begins, before anything is built. yaml_events.h says what else is refused, a second document too. */
 #include "config.h"
 #include "files.h"
 #include "nearest.h"
-#include "yaml.h"
+#include "yaml_events.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,11 @@
-/* yaml.h - the events of a YAML file, one after another, for whoever reads a file that people write; and messages that point into it.
+/* yaml_events.h - the events of a YAML file, one after another, for whoever reads a file that people write; and messages that point into
+ * it.
  *
  * A message is ERR_CONFIG: file:line:col, what is wrong, and below it the line and a caret. Refused before anybody sees an event: anchors,
  * aliases, tags, bytes that are no printable UTF-8, tabs in the indentation, more than YAML_LARGEST bytes.
  */
-#ifndef NERVE_YAML_H
-#define NERVE_YAML_H
+#ifndef NERVE_YAML_EVENTS_H
+#define NERVE_YAML_EVENTS_H
 
 #include "err.h"
 #include <stdbool.h>

@@ -1,6 +1,6 @@
-/* yaml.c - see yaml.h. The only room that knows libfyaml, of which it uses the events: whoever reads refuses what is too deep where it
- * begins, before anything is built. */
-#include "yaml.h"
+/* yaml_events.c - see yaml_events.h. The only room that knows libfyaml, of which it uses the events: whoever reads refuses what is too deep
+ * where it begins, before anything is built. */
+#include "yaml_events.h"
 #include "utf8.h"
 #include <libfyaml.h>
 #include <stdarg.h>
