@@ -1,7 +1,6 @@
 #include "data_stats.h"
 #include "data_set.h"
-#include "utf8.h"
-#include "wordpiece_tables.h"
+#include "entity_names.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,64 +13,11 @@ void data_stats_free(struct data_stats *s)
     *s = (struct data_stats){0};
 }
 
-/* ---- entities that train does not have ---- */
-
-struct names {
-    char **at;
-    size_t n, cap;
-};
-
-static void names_free(struct names *x)
-{
-    for (size_t i = 0; i < x->n; i++) free(x->at[i]);
-    free(x->at);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* "type word word" without case and accents; NULL without memory. */
-static char *name_of(const struct dataset *d, const struct tweet *t, const struct span *span)
-{
-    size_t size = 16;
-    for (int w = span->first; w <= span->last; w++) size += 1 + 4 * CODEPOINT_FOLD_MAX * strlen(d->words[t->first_word + w]);
-    char *name = malloc(size);
-    if (!name) return NULL;
-    char *at = name + snprintf(name, 16, "%d", span->type);
-    for (int w = span->first; w <= span->last; w++) {
-        const char *word = d->words[t->first_word + w];
-        size_t left = strlen(word);
-        uint32_t c, to[CODEPOINT_FOLD_MAX];
-        *at++ = ' ';
-        for (int n; left > 0 && (n = utf8_decode(word, left, &c)) > 0; word += n, left -= (size_t)n)
-            for (int k = 0, folded = codepoint_fold(c, to); k < folded; k++) at += utf8_encode(to[k], at);
-    }
-    *at = '\0';
-    return name;
-}
-
-static int add_name(struct names *x, char *name)
-{
-    if (!name) return -1;
-    if (x->n == x->cap) {
-        const size_t cap = 2 * x->cap + 256;
-        char **grown = reallocarray(x->at, cap, sizeof *grown);
-        if (!grown) {
-            free(name);
-            return -1;
-        }
-        x->at = grown;
-        x->cap = cap;
-    }
-    x->at[x->n++] = name;
-    return 0;
-}
-
 /* ---- one split ---- */
 
-static int count_entities(const struct dataset *d, int which, struct names *train, struct split_stats *s, struct err *e)
+/* train: the names of its entities; NULL where d is train itself. */
+static int count_entities(const struct dataset *d, const struct tag_set *types, const struct entity_names *train, struct split_stats *s,
+                          struct err *e)
 {
     struct span *spans = NULL;
     int code = 0;
@@ -79,31 +25,26 @@ static int count_entities(const struct dataset *d, int which, struct names *trai
         const struct tweet *t = &d->tweets[i];
         const int *tags = d->tags + t->first_word;
         struct span *grown = reallocarray(spans, (size_t)t->n_words + 1, sizeof *grown);
-        if (grown) spans = grown;
         if (!grown) {
-            code = -1;
+            code = err_set(e, ERR_INTERNAL, "out of memory for the entities of %s", d->path);
             break;
         }
+        spans = grown;
         const int strict = tags_spans(t->n_words, tags, true, spans);
         for (int k = 0; k < strict; k++) s->by_type[1][spans[k].type]++;
         const int lenient = tags_spans(t->n_words, tags, false, spans);
         s->strict += strict;
         s->lenient += lenient;
         for (int k = 0; k < lenient && !code; k++) {
-            char *name = name_of(d, t, &spans[k]);
+            bool known = true;
             s->by_type[0][spans[k].type]++;
             s->orphan_inside += tag_is_inside(tags[spans[k].first]);
-            if (which == SPLIT_TRAIN) {
-                code = add_name(train, name);
-                continue;
-            }
-            if (!name) code = -1;
-            s->unseen += name && (train->n == 0 || !bsearch(&name, train->at, train->n, sizeof *train->at, by_name));
-            free(name);
+            if (train) code = entity_names_find(train, d, types, t, &spans[k], &known, e);
+            s->unseen += !known;
         }
     }
     free(spans);
-    return code ? err_set(e, ERR_INTERNAL, "out of memory for the entities of %s", d->path) : 0;
+    return code;
 }
 
 static void note_length(struct data_stats *all, struct split_stats *s, int pieces)
@@ -139,7 +80,7 @@ static int count_pieces(const struct data_set *d, int which, struct data_stats *
     return code;
 }
 
-static int count_split(const struct data_set *d, int which, struct names *train, struct data_stats *all, struct err *e)
+static int count_split(const struct data_set *d, int which, const struct entity_names *train, struct data_stats *all, struct err *e)
 {
     const struct dataset *x = &d->split[which];
     struct split_stats *s = &all->split[which];
@@ -152,16 +93,15 @@ static int count_split(const struct data_set *d, int which, struct names *train,
     for (int reading = 0; reading < 2; reading++)
         if (!(s->by_type[reading] = calloc((size_t)all->types.n_types + 1, sizeof *s->by_type[reading])))
             return err_set(e, ERR_INTERNAL, "out of memory for %d types", all->types.n_types);
-    int code = count_entities(x, which, train, s, e);
+    int code = count_entities(x, &all->types, which == SPLIT_TRAIN ? NULL : train, s, e);
     if (!code && d->wordpiece) code = count_pieces(d, which, all, e);
-    if (which == SPLIT_TRAIN && train->n > 0) qsort(train->at, train->n, sizeof *train->at, by_name);
     return code;
 }
 
 int data_stats(const struct nerve_config *config, struct data_stats *out, struct err *e)
 {
     struct data_set d;
-    struct names train = {0};
+    struct entity_names train = {0};
     *out = (struct data_stats){.bin_width = 8};
     int code = data_set_open(config, NULL, NULL, &d, e);
     if (code) return code;
@@ -169,8 +109,9 @@ int data_stats(const struct nerve_config *config, struct data_stats *out, struct
     out->max_length = d.max_length;
     for (int k = 0; k < N_SPLITS && !code; k++) code = dataset_collect_types(&d.split[k], &out->types, e);
     for (int k = 0; k < N_SPLITS && !code; k++) code = dataset_resolve_tags(&d.split[k], &out->types, e);
+    if (!code) code = entity_names_of(&d.split[SPLIT_TRAIN], &out->types, &train, e);
     for (int k = 0; k < N_SPLITS && !code; k++) code = count_split(&d, k, &train, out, e);
-    names_free(&train);
+    entity_names_free(&train);
     data_set_close(&d);
     if (code) data_stats_free(out);
     return code;

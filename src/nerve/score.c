@@ -48,12 +48,23 @@ static bool same_span(const struct span *a, const struct span *b)
     return a->first == b->first && a->last == b->last && a->type == b->type;
 }
 
+/* Of n entities those that belong, in their order; gives their number. */
+static int keep(int n, struct span *spans, score_belongs *belongs, void *context)
+{
+    int kept = 0;
+    for (int i = 0; i < n; i++)
+        if (!belongs || belongs(context, &spans[i])) spans[kept++] = spans[i];
+    return kept;
+}
+
 /* Entities of one sentence stand in the order of their words and never overlap, so both lists are walked once. */
-static void count(struct score *s, enum score_reading reading, int n, const int *gold, int n_predicted, const int *predicted)
+static void count(struct score *s, enum score_reading reading, int n, const int *gold, int n_predicted, const int *predicted,
+                  score_belongs *belongs, void *context)
 {
     const struct span *g = s->spans[0], *p = s->spans[1];
     bool strict = reading == SCORE_STRICT;
-    int n_gold = tags_spans(n, gold, strict, s->spans[0]), n_found = tags_spans(n_predicted, predicted, strict, s->spans[1]);
+    int n_gold = keep(tags_spans(n, gold, strict, s->spans[0]), s->spans[0], belongs, context);
+    int n_found = keep(tags_spans(n_predicted, predicted, strict, s->spans[1]), s->spans[1], belongs, context);
     struct score_counts *types = s->per_type[reading], *sentence = &s->sentences[s->n_sentences][reading];
     *sentence = (struct score_counts){.gold = n_gold, .predicted = n_found};
     for (int i = 0, j = 0; i < n_gold; i++) {
@@ -64,20 +75,31 @@ static void count(struct score *s, enum score_reading reading, int n, const int 
         sentence->correct++;
     }
     for (int j = 0; j < n_found; j++) types[p[j].type].predicted++;
-    s->total[reading].correct += sentence->correct;
-    s->total[reading].gold += sentence->gold;
-    s->total[reading].predicted += sentence->predicted;
+    score_counts_add(&s->total[reading], sentence);
 }
 
 int score_add(struct score *s, int n, const int *gold, int n_predicted, const int *predicted, struct err *e)
 {
+    return score_add_part(s, n, gold, n_predicted, predicted, NULL, NULL, e);
+}
+
+int score_add_part(struct score *s, int n, const int *gold, int n_predicted, const int *predicted, score_belongs *belongs, void *context,
+                   struct err *e)
+{
     int code = reserve(s, n, e);
     if (code) return code;
-    for (int r = 0; r < SCORE_READINGS; r++) count(s, (enum score_reading)r, n, gold, n_predicted, predicted);
+    for (int r = 0; r < SCORE_READINGS; r++) count(s, (enum score_reading)r, n, gold, n_predicted, predicted, belongs, context);
     s->words += n;
     for (int i = 0; i < n; i++) s->words_right += gold[i] == (i < n_predicted ? predicted[i] : TAG_O);
     s->n_sentences++;
     return 0;
+}
+
+void score_counts_add(struct score_counts *sum, const struct score_counts *c)
+{
+    sum->correct += c->correct;
+    sum->gold += c->gold;
+    sum->predicted += c->predicted;
 }
 
 struct score_measures score_measures(const struct score_counts *c)
@@ -114,11 +136,18 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double percentile(const double sorted[RESAMPLES], double p)
+static double percentile(int n, const double *sorted, double p)
 {
-    double at = p * (RESAMPLES - 1);
+    double at = p * (n - 1);
     int i = (int)at;
-    return sorted[i] + (at - i) * (sorted[i + 1] - sorted[i]);
+    return i + 1 < n ? sorted[i] + (at - i) * (sorted[i + 1] - sorted[i]) : sorted[i];
+}
+
+void score_percentiles(int n, double *values, double interval[2])
+{
+    qsort(values, (size_t)n, sizeof *values, compare);
+    interval[0] = percentile(n, values, 0.025);
+    interval[1] = percentile(n, values, 0.975);
 }
 
 int score_interval(const struct score *s, enum score_reading reading, double interval[2], struct err *e)
@@ -130,17 +159,10 @@ int score_interval(const struct score *s, enum score_reading reading, double int
     struct rng rng = rng_stream(0, RNG_BOOTSTRAP, 0);
     for (int k = 0; k < RESAMPLES; k++) {
         struct score_counts sum = {0};
-        for (int i = 0; i < s->n_sentences; i++) {
-            const struct score_counts *c = &s->sentences[rng_below(&rng, (uint32_t)s->n_sentences)][reading];
-            sum.correct += c->correct;
-            sum.gold += c->gold;
-            sum.predicted += c->predicted;
-        }
+        for (int i = 0; i < s->n_sentences; i++) score_counts_add(&sum, &s->sentences[rng_below(&rng, (uint32_t)s->n_sentences)][reading]);
         f1[k] = score_measures(&sum).f1;
     }
-    qsort(f1, RESAMPLES, sizeof *f1, compare);
-    interval[0] = percentile(f1, 0.025);
-    interval[1] = percentile(f1, 0.975);
+    score_percentiles(RESAMPLES, f1, interval);
     free(f1);
     return 0;
 }

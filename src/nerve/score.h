@@ -40,12 +40,20 @@ void score_end(struct score *s);
 /* One sentence: gold [n], predicted [n_predicted], n_predicted <= n. Words that were cut off before prediction count as O, so their gold
  * entities are misses. */
 int score_add(struct score *s, int n, const int *gold, int n_predicted, const int *predicted, struct err *e);
+/* The same for a part of the entities: gold and predicted ones count where `belongs` says so of their words and type, so that an entity
+ * that is correct belongs on both sides or on none. Words count as ever. */
+typedef bool score_belongs(void *context, const struct span *entity);
+int score_add_part(struct score *s, int n, const int *gold, int n_predicted, const int *predicted, score_belongs *belongs, void *context,
+                   struct err *e);
 
 struct score_measures score_measures(const struct score_counts *c);
+void score_counts_add(struct score_counts *sum, const struct score_counts *c);
 struct score_measures score_macro(const struct score *s, enum score_reading reading);
 /* 95 % interval of micro F1: percentiles 2.5 and 97.5 (linear between neighbours) of 1000 bootstrap resamples of the sentences. The same
  * scores always give the same interval. Both 0 without a sentence. ERR_INTERNAL without memory. */
 int score_interval(const struct score *s, enum score_reading reading, double interval[2], struct err *e);
+/* The percentiles by themselves, of n > 0 values, which it sorts. */
+void score_percentiles(int n, double *values, double interval[2]);
 
 /* {sentences, words, tag_accuracy, lenient: {micro: {precision, recall, f1, support, correct, predicted, f1_interval}, macro: {precision,
  * recall, f1}, per_type: {PER: {precision, recall, f1, support, correct, predicted}, ...}}, strict: ...}. Free *out. */
