@@ -6,6 +6,7 @@
 #include "dry_run.h"
 #include "log.h"
 #include "machine.h"
+#include "terminal.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,17 +94,15 @@ static int read_config(const struct arguments *a, struct nerve_config *c, struct
 static void print_finding(const struct findings *f, const struct finding *x, bool colours)
 {
     const bool is_error = DATA_PROBLEMS[x->what].is_error;
-    printf("%s:%ld: %s%s:%s %s [%s]\n", f->path[x->split], x->line,
-           !colours   ? ""
-           : is_error ? "\033[1;31m"
-                      : "\033[1;33m",
-           is_error ? "error" : "warning", colours ? "\033[0m" : "", x->message, DATA_PROBLEMS[x->what].code);
+    const char *colour = !colours ? "" : is_error ? "\033[1;31m" : "\033[1;33m", *plain = colours ? "\033[0m" : "";
+    printf("%s:%ld: %s%s:%s ", f->path[x->split], x->line, colour, is_error ? "error" : "warning", plain);
+    terminal_put(stdout, x->message, strlen(x->message));
+    printf(" [%s]\n", DATA_PROBLEMS[x->what].code);
 }
 
 static void print_findings(const struct findings *f, bool all)
 {
-    const char *no_colour = getenv("NO_COLOR");
-    const bool colours = isatty(STDOUT_FILENO) && !(no_colour && no_colour[0]);
+    const bool colours = isatty(STDOUT_FILENO) && terminal_colours(STDOUT_FILENO);
     size_t shown[N_SPLITS][N_DATA_PROBLEMS] = {0}, left_out[N_SPLITS][N_DATA_PROBLEMS] = {0};
     for (size_t i = 0; i < f->n; i++) {
         const struct finding *x = &f->at[i];
@@ -139,10 +138,11 @@ static int check(const struct arguments *a, const struct nerve_config *c, struct
 
 /* ---- stats ---- */
 
-/* What training would need, where the config says with which weights. */
-static int estimate(const struct nerve_config *c, bool *is_made, struct dry_run *d, struct err *e)
+/* What training would need, where a config says how, and the vocabulary is there. */
+static int estimate(const struct arguments *a, const struct nerve_config *c, bool has_pieces, bool *is_made, struct dry_run *d,
+                    struct err *e)
 {
-    *is_made = c->model.encoder[0] || c->train.init[0];
+    *is_made = has_pieces && !(is_folder(a->path) && !c->model.encoder[0] && !c->train.init[0]);
     if (!*is_made) return 0;
     const int code = machine_start(c->train.threads, e);
     return code ? code : dry_run(c, d, e);
@@ -156,7 +156,7 @@ static int stats(const struct arguments *a, const struct nerve_config *c, struct
     bool is_made = false;
     int code = data_stats(c, &s, e);
     if (code) return code;
-    code = estimate(c, &is_made, &d, e);
+    code = estimate(a, c, s.has_pieces, &is_made, &d, e);
     if (!code && a->json) {
         struct json *v = data_stats_json(&s);
         if (is_made) json_set(v, "training", dry_run_json(&d));
@@ -192,8 +192,8 @@ static const struct argp ARGP = {
         "Look at the data of a configuration, or of a folder with train.txt, valid.txt and test.txt: what is wrong or doubtful in them, line by "
         "line; or how large they are and what is in them."
         "\vAn error is a line that training would refuse; the exit status is 1 then. A warning is read all the same. With a vocabulary "
-        "(model.encoder, or vocab.txt beside the data) words are also cut into pieces; with model.encoder stats also estimates the time and "
-        "memory of training, by a few steps.\n\n"
+        "(model.encoder, or vocab.txt beside the data) words are also cut into pieces; of a configuration stats then also estimates "
+        "the time and memory of training, by a few steps.\n\n"
         "Examples:\n"
         "  nerve data check synth\n"
         "  nerve data check configs/synth.yaml data.dir=synth --all\n"

@@ -1,5 +1,6 @@
 /* predict.c - `nerve predict --model RUN|CHECKPOINT [FILE|-]`: entities of one's own text, while it still comes. */
 #include "cli.h"
+#include "clock.h"
 #include "line_stream.h"
 #include "loaded_model.h"
 #include "log.h"
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -98,13 +98,6 @@ struct work {
     long n_sentences, n_bad;
 };
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void print_waiting(struct work *w, const struct prediction *p)
 {
     for (int i = 0, k = 0; i < w->n; i++) {
@@ -141,7 +134,7 @@ static int flush(struct work *w, struct err *e)
 static int add(struct work *w, int given, const struct input_sentence *s, struct err *e)
 {
     if (given <= 0) return given;
-    if (w->n == 0) w->since = now();
+    if (w->n == 0) w->since = clock_seconds();
     w->waiting[w->n++] = *s;
     w->bytes += s->sentence.size;
     return w->n == w->room || w->bytes >= BATCH_BYTES ? flush(w, e) : 0;
@@ -152,12 +145,12 @@ static int wait_or_flush(struct work *w, struct line_stream *lines, struct err *
 {
     int timeout = -1;
     if (w->n > 0) {
-        const double left = 1e3 * (w->since - now()) + DEADLINE_MS;
+        const double left = 1e3 * (w->since - clock_seconds()) + DEADLINE_MS;
         if (left <= 0) return flush(w, e); /* also where lines that give no sentence come without a pause */
         timeout = (int)left + 1;
     }
     const int got = line_stream_read(lines, timeout, &stop, e);
-    if (got < 0) return err_prefix(e, "%s: ", w->arguments->file);
+    if (got < 0) return err_prefix(e, "%s: ", strcmp(w->arguments->file, "-") == 0 ? "stdin" : w->arguments->file);
     return got == 0 && w->n > 0 ? flush(w, e) : 0;
 }
 
@@ -194,7 +187,7 @@ static int open_input(const char *file, int *fd, struct err *e)
 {
     *fd = strcmp(file, "-") == 0 ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
     if (*fd >= 0) return 0;
-    return err_set(e, errno == ENOENT || errno == ENOTDIR ? ERR_NOINPUT : ERR_IO, "%s: cannot be opened: %s", file, strerror(errno));
+    return err_set(e, ERR_NOINPUT, "%s: cannot be opened: %s", file, strerror(errno));
 }
 
 static int run(struct work *w, struct err *e)

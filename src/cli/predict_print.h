@@ -7,7 +7,7 @@
 
 enum print_format {
     PRINT_JSONL, /* prediction_json, or {"line", "error"} */
-    PRINT_CONLL, /* word TAB tag, a blank line behind a sentence, IMGID where an id came with the input; errors are warnings on stderr */
+    PRINT_CONLL, /* word TAB tag, a blank line behind a sentence, IMGID where an id came that fits into it; errors are warnings on stderr */
     PRINT_COLOR, /* the text with its entities set off by colour (without colours: in brackets), type and probability behind each */
     N_PRINT_FORMATS
 };
@@ -16,7 +16,7 @@ extern const char *const PRINT_FORMAT_NAMES[N_PRINT_FORMATS + 1]; /* ends with N
 struct printer {
     FILE *out;
     enum print_format format;
-    bool colours; /* NO_COLOR is not set */
+    bool colours;
     const struct tag_set *types;
 };
 struct printer printer_for(FILE *out, enum print_format format, const struct tag_set *types);

@@ -3,9 +3,9 @@
 #include "sink.h"
 #include "clock.h"
 #include "progress.h"
+#include "terminal.h"
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -139,9 +139,8 @@ void sink_hide_info(bool hidden)
 
 void sink_start(void)
 {
-    const char *terminal = getenv("TERM"), *no_colour = getenv("NO_COLOR");
-    sink.terminal = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
-    sink.colours = sink.terminal && !(no_colour && no_colour[0]);
+    sink.terminal = terminal_can_draw(STDERR_FILENO);
+    sink.colours = sink.terminal && terminal_colours(STDERR_FILENO);
     sink.level = LOG_INFO;
     sink.drawn = false;
     sink.last = clock_seconds() - LINE_S; /* the first report shows at once */

@@ -219,8 +219,9 @@ static int read_lines(struct reader *r, char *at, char *end, struct err *e)
     }
     int code = close_sentence(r, e);
     if (code) return code;
-    if (r->d->n_tweets == 0) return err_set(e, ERR_DATA, "%s: holds no sentence: expected lines of token<TAB>tag", r->d->path);
-    return 0;
+    if (r->d->n_tweets > 0) return 0;
+    code = fail(r, CONLL_NO_SENTENCE, 1, e, "the file holds no sentence: expected lines of token<TAB>tag");
+    return code == TOLD ? 0 : code;
 }
 
 /* Room behind the text for the names that renaming gives, so that they live as long as it does. */

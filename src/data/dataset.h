@@ -35,8 +35,8 @@ struct tag_rename {
  * missing tag, a tag that is not O, B-x or I-x: ERR_DATA with file:line. A file without any sentence is ERR_DATA. */
 int conll_read(const char *path, const struct tag_rename *rename, int n_rename, struct dataset *out, struct err *e);
 /* The same, but each line that conll_read would refuse is told to report, and reading goes on: the word on it is U+FFFD with tag O, so that
- * words and lines stay in step. Fails where the file cannot be read, or holds no sentence. */
-enum conll_problem { CONLL_BAD_BYTES, CONLL_NO_TAG, CONLL_NO_TOKEN, CONLL_BAD_TAG, CONLL_NO_ID, CONLL_NO_WORDS };
+ * words and lines stay in step. Fails where the file cannot be read. */
+enum conll_problem { CONLL_BAD_BYTES, CONLL_NO_TAG, CONLL_NO_TOKEN, CONLL_BAD_TAG, CONLL_NO_ID, CONLL_NO_WORDS, CONLL_NO_SENTENCE };
 typedef void (*conll_report)(void *context, enum conll_problem what, long line, const char *message);
 int conll_check(const char *path, const struct tag_rename *rename, int n_rename, conll_report report, void *context, struct dataset *out,
                 struct err *e);

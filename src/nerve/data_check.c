@@ -8,24 +8,16 @@
 #include <string.h>
 
 const struct data_problem_row DATA_PROBLEMS[N_DATA_PROBLEMS] = {
-    [DATA_BAD_BYTES] = {"bad-bytes", true, "a line is no UTF-8 text"},
-    [DATA_MISSING_TAG] = {"missing-tag", true, "a word has no tag"},
-    [DATA_EMPTY_TOKEN] = {"empty-token", true, "a tag has no word"},
-    [DATA_UNKNOWN_TAG] = {"unknown-tag", true, "a tag is not O, B-<type> or I-<type>"},
-    [DATA_MISSING_ID] = {"missing-id", true, "IMGID: without an id"},
-    [DATA_EMPTY_SENTENCE] = {"empty-sentence", true, "an IMGID line has no words below it"},
-    [DATA_NO_TYPES] = {"no-types", true, "no word of any split has a tag but O"},
-    [DATA_ORPHAN_INSIDE] = {"orphan-inside", false, "I- continues nothing: it is read as B-"},
-    [DATA_ILLEGAL_TRANSITION] = {"illegal-transition", false, "I- follows an entity of another type: it is read as B-"},
-    [DATA_DUPLICATE_ID] = {"duplicate-id", false, "an id stands twice in a split"},
-    [DATA_DUPLICATE_TEXT] = {"duplicate-text", false, "a text stands twice in a split"},
-    [DATA_OVERLAP_ID] = {"overlap-id", false, "an id stands in two splits"},
-    [DATA_OVERLAP_TEXT] = {"overlap-text", false, "a text stands in two splits"},
-    [DATA_RARE_TYPE] = {"rare-type", false, "a type has few entities in the training split"},
-    [DATA_UNTRAINED_TYPE] = {"untrained-type", false, "a type does not occur in the training split"},
-    [DATA_NO_PIECE] = {"no-piece", false, "the tokenizer gives a word no piece: it becomes [UNK]"},
-    [DATA_TRUNCATED] = {"truncated", false, "a tweet is longer than data.max_length: its last words are cut"},
-    [DATA_IMAGE_MISSING] = {"image-missing", false, "the picture that an id names is not there"},
+    [DATA_BAD_BYTES] = {"bad-bytes", true},          [DATA_MISSING_TAG] = {"missing-tag", true},
+    [DATA_EMPTY_TOKEN] = {"empty-token", true},      [DATA_UNKNOWN_TAG] = {"unknown-tag", true},
+    [DATA_MISSING_ID] = {"missing-id", true},        [DATA_EMPTY_SENTENCE] = {"empty-sentence", true},
+    [DATA_EMPTY_SPLIT] = {"empty-split", true},      [DATA_NO_TYPES] = {"no-types", true},
+    [DATA_ORPHAN_INSIDE] = {"orphan-inside", false}, [DATA_ILLEGAL_TRANSITION] = {"illegal-transition", false},
+    [DATA_DUPLICATE_ID] = {"duplicate-id", false},   [DATA_DUPLICATE_TEXT] = {"duplicate-text", false},
+    [DATA_OVERLAP_ID] = {"overlap-id", false},       [DATA_OVERLAP_TEXT] = {"overlap-text", false},
+    [DATA_RARE_TYPE] = {"rare-type", false},         [DATA_UNTRAINED_TYPE] = {"untrained-type", false},
+    [DATA_NO_PIECE] = {"no-piece", false},           [DATA_TRUNCATED] = {"truncated", false},
+    [DATA_IMAGE_MISSING] = {"image-missing", false},
 };
 
 /* ---- findings ---- */
@@ -81,8 +73,9 @@ struct listener {
 static void hear(void *context, enum conll_problem what, long line, const char *message)
 {
     static const enum data_problem OURS[] = {
-        [CONLL_BAD_BYTES] = DATA_BAD_BYTES, [CONLL_NO_TAG] = DATA_MISSING_TAG, [CONLL_NO_TOKEN] = DATA_EMPTY_TOKEN,
-        [CONLL_BAD_TAG] = DATA_UNKNOWN_TAG, [CONLL_NO_ID] = DATA_MISSING_ID,   [CONLL_NO_WORDS] = DATA_EMPTY_SENTENCE,
+        [CONLL_BAD_BYTES] = DATA_BAD_BYTES,     [CONLL_NO_TAG] = DATA_MISSING_TAG, [CONLL_NO_TOKEN] = DATA_EMPTY_TOKEN,
+        [CONLL_BAD_TAG] = DATA_UNKNOWN_TAG,     [CONLL_NO_ID] = DATA_MISSING_ID,   [CONLL_NO_WORDS] = DATA_EMPTY_SENTENCE,
+        [CONLL_NO_SENTENCE] = DATA_EMPTY_SPLIT,
     };
     const struct listener *l = context;
     add(l->findings, OURS[what], l->split, line, "%s", message);
@@ -145,11 +138,13 @@ static int check_types(struct findings *f, const struct data_set *d, struct err 
             const int *n = counts[type].entities;
             if (n[SPLIT_TRAIN] > 0 && n[SPLIT_TRAIN] < DATA_RARE)
                 add(f, DATA_RARE_TYPE, SPLIT_TRAIN, counts[type].first_line[SPLIT_TRAIN],
-                    "type %s has only %d entities in this split, here the first", types.types[type], n[SPLIT_TRAIN]);
+                    "type %s has only %d entit%s in this split, here the first", types.types[type], n[SPLIT_TRAIN],
+                    n[SPLIT_TRAIN] == 1 ? "y" : "ies");
             for (int k = SPLIT_VALID; k < N_SPLITS; k++)
                 if (n[SPLIT_TRAIN] == 0 && n[k] > 0)
                     add(f, DATA_UNTRAINED_TYPE, k, counts[type].first_line[k],
-                        "type %s does not occur in the training split; here %d entities have it", types.types[type], n[k]);
+                        "type %s does not occur in the training split; in this one %d entit%s", types.types[type], n[k],
+                        n[k] == 1 ? "y has it" : "ies have it");
         }
     }
     free(counts);

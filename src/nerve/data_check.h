@@ -12,13 +12,14 @@ enum data_problem {
     DATA_EMPTY_TOKEN,
     DATA_UNKNOWN_TAG,
     DATA_MISSING_ID,
-    DATA_EMPTY_SENTENCE,
-    DATA_NO_TYPES,
-    DATA_ORPHAN_INSIDE,
-    DATA_ILLEGAL_TRANSITION,
-    DATA_DUPLICATE_ID,
+    DATA_EMPTY_SENTENCE, /* an IMGID line without words below it */
+    DATA_EMPTY_SPLIT,
+    DATA_NO_TYPES,           /* no word of any split has a tag but O */
+    DATA_ORPHAN_INSIDE,      /* I- after O or at the start */
+    DATA_ILLEGAL_TRANSITION, /* I- after an entity of another type */
+    DATA_DUPLICATE_ID,       /* twice in a split */
     DATA_DUPLICATE_TEXT,
-    DATA_OVERLAP_ID,
+    DATA_OVERLAP_ID, /* in two splits */
     DATA_OVERLAP_TEXT,
     DATA_RARE_TYPE,
     DATA_UNTRAINED_TYPE,
@@ -30,7 +31,6 @@ enum data_problem {
 extern const struct data_problem_row {
     const char *code; /* as users and other programs know it */
     bool is_error;
-    const char *about;
 } DATA_PROBLEMS[N_DATA_PROBLEMS];
 
 struct finding {

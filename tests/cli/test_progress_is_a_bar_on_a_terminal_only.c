@@ -2,6 +2,7 @@
 #include "log.h"
 #include "progress.h"
 #include "sink.h"
+#include "terminal.h"
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -176,6 +177,7 @@ static void a_dumb_terminal_gets_lines(void **state)
     (void)state;
     setenv("TERM", "dumb", 1);
     open_terminal(80);
+    assert_false(terminal_colours(STDERR_FILENO));
     sink_start();
     log_warning("look");
     struct progress now = at(7);

@@ -257,6 +257,16 @@ static void an_error_is_told_on_stderr_where_stdout_has_no_room_for_it(void **st
     }
 }
 
+static void an_id_that_would_break_the_columns_is_left_out(void **state)
+{
+    (void)state;
+    char *output =
+        predicted(0, "{\"id\":\"a\\nx\\tB-PER\",\"words\":[\"runs\"]}\n{\"id\":\"b\",\"words\":[\"runs\"]}\n", "--format conll", NULL);
+    assert_memory_equal(output, "runs\t", 5);
+    assert_non_null(strstr(output, "\n\nIMGID:b\nruns\t"));
+    free(output);
+}
+
 static void a_line_that_is_too_long_is_an_error_of_its_own(void **state)
 {
     (void)state;
@@ -592,6 +602,7 @@ int main(void)
         cmocka_unit_test(there_may_be_nothing_to_predict),
         cmocka_unit_test(answers_keep_the_order_and_errors_their_place),
         cmocka_unit_test(an_error_is_told_on_stderr_where_stdout_has_no_room_for_it),
+        cmocka_unit_test(an_id_that_would_break_the_columns_is_left_out),
         cmocka_unit_test(a_line_that_is_too_long_is_an_error_of_its_own),
         cmocka_unit_test(wrong_arguments_are_named),
         cmocka_unit_test(output_that_cannot_be_written_ends_it),

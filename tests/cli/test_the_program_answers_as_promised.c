@@ -467,6 +467,34 @@ static void synth_writes_the_same_bytes_for_the_same_seed(void **state)
     }
 }
 
+static void synth_replaces_nobodys_data(void **state)
+{
+    (void)state;
+    struct program p;
+    struct err e = {0};
+    char path[PATH_MAX + 64], *text;
+    size_t size;
+    snprintf(path, sizeof path, "%s/mine", folder);
+    if (directory_make(path, &e)) fail_msg("%s", e.text);
+    write_file("mine/train.txt", "my own");
+    run(&p, &(struct program_options){.directory = folder}, "synth mine --tweets 40");
+    assert_int_equal(p.status, 64);
+    assert_string_equal(p.output, "");
+    assert_string_equal(p.errors,
+                        "nerve: mine: the directory is not empty; --force replaces train.txt, valid.txt, test.txt and vocab.txt in it\n");
+    program_free(&p);
+    snprintf(path, sizeof path, "%s/mine/train.txt", folder);
+    assert_int_equal(file_read(path, 100, &text, &size, &e), 0);
+    assert_string_equal(text, "my own");
+    free(text);
+    run(&p, &(struct program_options){.directory = folder}, "synth mine --tweets 40 --force");
+    assert_int_equal(p.status, 0);
+    program_free(&p);
+    assert_int_equal(file_read(path, 1 << 20, &text, &size, &e), 0);
+    assert_holds(text, "IMGID:S_");
+    free(text);
+}
+
 /* ---- the machine ---- */
 
 static void info_names_the_kernels_blas_and_threads(void **state)
@@ -545,6 +573,7 @@ int main(void)
         cmocka_unit_test(quiet_and_verbose_decide_what_is_shown),
         cmocka_unit_test(a_log_file_gets_what_is_shown_and_what_is_not),
         cmocka_unit_test(synth_writes_the_same_bytes_for_the_same_seed),
+        cmocka_unit_test(synth_replaces_nobodys_data),
         cmocka_unit_test(info_names_the_kernels_blas_and_threads),
         cmocka_unit_test(info_shows_the_core_type_that_the_environment_chooses),
     };

@@ -89,8 +89,8 @@ static void file_is_read_as_expected(void **state)
 
 /* expected: what stands behind the file's name; the message must begin with name and line, and hold each part between the bars. */
 static const struct reading REFUSED[] = {
-    {"an empty file", "", ": |no sentence|token<TAB>tag", 0},
-    {"only blank lines", "\n \n\n", ": |no sentence", 0},
+    {"an empty file", "", ":1: |no sentence|token<TAB>tag", 0},
+    {"only blank lines", "\n \n\n", ":1: |no sentence", 0},
     {"a line of one column", "Ann\tB-PER\nlonely\n", ":2: |\"lonely\" has one column|token<TAB>tag", 0},
     {"an unusual blank does not separate", "Ann" NBSP "O\n", ":1: |has one column", 0},
     {"a line of nothing but an unusual blank", "ok\tO\n" NBSP "\n", ":2: |has one column", 0},

@@ -122,9 +122,9 @@ static const struct problem PROBLEMS[] = {
     {"a text twice", "duplicate-text", "annt2\tO\nruns\tO\n", NULL, 0, FIRST, "this text stands at line 10 already", 0},
     {"an id in two splits", "overlap-id", "", "IMGID:t4\nruns\tO\n", 1, FIRST + 1, "train.txt:18 too", 0},
     {"a text in two splits", "overlap-text", "", "annt5\tO\nruns\tO\n", 1, FIRST, "train.txt:22 too", 0},
-    {"a rare type", "rare-type", "ann\tB-LOC\n", NULL, 0, FIRST, "type LOC has only 1 entities in this split", 0},
+    {"a rare type", "rare-type", "ann\tB-LOC\n", NULL, 0, FIRST, "type LOC has only 1 entity in this split", 0},
     {"a type that train does not have", "untrained-type", "", "ann\tB-ORG\n\nruns\tB-ORG\n", 1, FIRST,
-     "type ORG does not occur in the training split; here 2", 0},
+     "type ORG does not occur in the training split; in this one 2 entities have it", 0},
     {"a word without a piece", "no-piece", "runs\tO\n\uFE0F\tO\n", NULL, 0, FIRST + 1, "no piece", 0},
     {"a tweet that is too long", "truncated",
      "a\tO\na\tO\na\tO\na\tO\na\tO\na\tO\na\tO\na\tO\na\tO\na\tO\na\tO\na\tO\na\tO\na\tO\na\tO\na\tO\n", NULL, 0, FIRST,
@@ -183,8 +183,27 @@ static void every_problem_of_a_file_is_told(void **state)
     if (data_check(&c, NULL, &f, &e)) fail_msg("%s", e.text);
     assert_int_equal(f.errors, 6);
     for (int what = 0; what < N_DATA_PROBLEMS; what++)
-        if (DATA_PROBLEMS[what].is_error && what != DATA_NO_TYPES && f.count[what] != 1) fail_msg("%s", DATA_PROBLEMS[what].code);
+        if (DATA_PROBLEMS[what].is_error && what != DATA_NO_TYPES && what != DATA_EMPTY_SPLIT && f.count[what] != 1)
+            fail_msg("%s", DATA_PROBLEMS[what].code);
     for (size_t i = 1; i < f.n; i++) assert_true(f.at[i].split > f.at[i - 1].split || f.at[i].line >= f.at[i - 1].line);
+    findings_free(&f);
+}
+
+static void an_empty_file_is_an_error_among_others(void **state)
+{
+    struct findings f;
+    struct err e = {0};
+    (void)state;
+    write_set("word\n", 5, NULL);
+    write_text("valid.txt", "");
+    write_text("test.txt", "\n-DOCSTART- O\n\n");
+    struct nerve_config c = config_of(directory);
+    if (data_check(&c, NULL, &f, &e)) fail_msg("%s", e.text);
+    assert_int_equal(f.errors, 3);
+    assert_int_equal(f.count[DATA_MISSING_TAG], 1);
+    assert_int_equal(f.count[DATA_EMPTY_SPLIT], 2);
+    assert_string_equal(f.at[f.n - 1].message, "the file holds no sentence: expected lines of token<TAB>tag");
+    assert_int_equal(f.at[f.n - 1].split, SPLIT_TEST);
     findings_free(&f);
 }
 
@@ -344,6 +363,7 @@ int main(void)
     const struct CMUnitTest others[] = {
         cmocka_unit_test(clean_data_have_no_problem),
         cmocka_unit_test(every_problem_of_a_file_is_told),
+        cmocka_unit_test(an_empty_file_is_an_error_among_others),
         cmocka_unit_test(data_without_an_entity_are_an_error),
         cmocka_unit_test(a_picture_that_is_not_there_is_named),
         cmocka_unit_test(the_problems_are_one_json_object),
