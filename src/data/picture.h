@@ -17,11 +17,11 @@
 #include <stdint.h>
 
 enum {
-    PICTURE_BYTES_MAX = 32 << 20,  /* of the file */
+    PICTURE_BYTES_MAX = 20 << 20,  /* of the file */
     PICTURE_SIDE_MAX = 16384,      /* of width and of height */
     PICTURE_PIXELS_MAX = 1 << 24,  /* width * height: 4096 x 4096 */
     PICTURE_SCANS_MAX = 32,        /* of a JPEG; a usual progressive one has 10 */
-    PICTURE_SCANNED_MAX = 1 << 27, /* of a JPEG of several scans: scans * width * height */
+    PICTURE_SCANNED_MAX = 1 << 28, /* of a JPEG of several scans: scans * width * height, 16 scans of 4096 x 4096 */
 };
 
 struct picture {
