@@ -134,7 +134,9 @@ static void read_pixels(struct reader *r, png_structp png, png_infop info)
     png_set_read_fn(png, r, take);
     /* Of all chunks only those that decide about pixels: texts and profiles are never unpacked. */
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
-    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* picture_make has the limits, and the better message */
+    /* Others have the limits, and better messages: picture_make of the size, picture_decode of the bytes. */
+    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+    png_set_chunk_malloc_max(png, PICTURE_BYTES_MAX);
     png_read_info(png, info);
     const size_t width = png_get_image_width(png, info), height = png_get_image_height(png, info);
     if ((r->code = picture_make(width, height, r->name, &r->picture, r->e))) png_error(png, "size");

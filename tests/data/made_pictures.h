@@ -26,7 +26,7 @@ struct bytes made_tiff(bool little, unsigned tag, unsigned type, unsigned count,
 struct bytes made_jpeg_of_many_scans(int side, int n);           /* progressive, its last scan n times more */
 struct bytes made_jpeg_of_size(unsigned width, unsigned height); /* as its header says */
 struct bytes made_png_of_size(unsigned width, unsigned height);
-struct bytes made_png_with_texts(int n, size_t size); /* n chunks, each of `size` bytes when it is unpacked */
+struct bytes made_png_with_texts(int n, size_t size, bool packs); /* n chunks, each of `size` bytes when it is unpacked */
 struct bytes made_animated_webp(void);
 
 #endif
