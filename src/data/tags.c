@@ -82,6 +82,16 @@ int tags_spans(int n, const int *tags, bool strict, struct span *spans)
     return n_spans;
 }
 
+bool tags_have(int n, const int *tags, const struct span *entity)
+{
+    const int first = entity->first, inside = tag_inside(entity->type);
+    if (tag_type(tags[first]) != entity->type) return false;
+    if (first > 0 && tags[first] == inside && tag_type(tags[first - 1]) == entity->type) return false;
+    for (int i = first + 1; i <= entity->last; i++)
+        if (tags[i] != inside) return false;
+    return entity->last + 1 == n || tags[entity->last + 1] != inside;
+}
+
 int tags_repair(int n, int *tags)
 {
     int changed = 0;

@@ -61,6 +61,8 @@ struct span {
 /* Entities of n tags, into spans (room for n); gives their number. lenient (conlleval): I-x that continues nothing opens an entity. strict
  * (IOB2): it belongs to none. */
 int tags_spans(int n, const int *tags, bool strict, struct span *spans);
+/* Whether this is one of the lenient entities, its words 0 .. n-1. */
+bool tags_have(int n, const int *tags, const struct span *entity);
 /* Makes every I-x that continues nothing a B-x: exactly the lenient entities. Gives how many it changed. */
 int tags_repair(int n, int *tags);
 

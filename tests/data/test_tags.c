@@ -186,19 +186,41 @@ static void entities_are_those_of_the_definition(void **state)
     for_every_sequence(check_by_definition);
 }
 
+static void check_each_span(int n, const int *tags)
+{
+    struct span spans[N_MAX];
+    const int n_spans = tags_spans(n, tags, false, spans);
+    int found = 0;
+    for (int i = 0; i < n; i++)
+        for (int j = i; j < n; j++)
+            for (int type = 0; type < 2; type++) {
+                const struct span asked = {i, j, type};
+                if (!tags_have(n, tags, &asked)) continue;
+                assert_true(found < n_spans);
+                assert_spans("lenient", 1, &asked, 1, &spans[found++]);
+            }
+    assert_int_equal(found, n_spans);
+}
+static void tags_have_the_lenient_entities_and_no_other(void **state)
+{
+    (void)state;
+    for_every_sequence(check_each_span);
+}
+
 int main(void)
 {
     enum { N_ROWS = sizeof SPANS / sizeof *SPANS };
-    struct CMUnitTest tests[6 + N_ROWS] = {
+    struct CMUnitTest tests[7 + N_ROWS] = {
         cmocka_unit_test(types_are_numbered_in_byte_order_however_they_are_added),
         cmocka_unit_test(byte_order_is_unsigned),
         cmocka_unit_test(a_tag_is_read_back_from_its_name),
         cmocka_unit_test(what_is_no_tag_of_the_set_is_not_read),
         cmocka_unit_test(repair_makes_the_strict_entities_the_lenient_ones),
         cmocka_unit_test(entities_are_those_of_the_definition),
+        cmocka_unit_test(tags_have_the_lenient_entities_and_no_other),
     };
     for (size_t i = 0; i < N_ROWS; i++)
-        tests[6 + i] = (struct CMUnitTest){
+        tests[7 + i] = (struct CMUnitTest){
             .name = SPANS[i].name, .test_func = entities_are_as_written_in_the_row, .initial_state = (void *)(uintptr_t)&SPANS[i]};
     return cmocka_run_group_tests_name("tags", tests, NULL, NULL);
 }
