@@ -75,6 +75,19 @@ static ag_tensor *fuse(int n, ag_tensor *const *x, const uint8_t *const *present
 
 /* ---- order and grouping, with every mix of missing modalities among the words ---- */
 
+static void two_beliefs_fused_by_hand(void **state)
+{
+    (void)state;
+    ag_real a[] = {0, 1, 2, 1}, b[] = {1, 3, 4, 2};
+    ag_tensor *of[] = {ag_input(&g, 3, (const int[]){EVI_PLANES, 1, 1}, a), ag_input(&g, 3, (const int[]){EVI_PLANES, 1, 1}, b)};
+    const ag_tensor *plain = fuse(2, of, NULL, false), *neutral = fuse(2, of, NULL, true);
+    static const ag_real expected[] = {(ag_real).75, 4, (ag_real)6.5, (ag_real)3.375};
+    for (int p = 0; p < EVI_PLANES; p++) {
+        assert_true(plain->val[p] == expected[p]);
+        assert_true(neutral->val[p] == (p == EVI_ALPHA ? 5 : expected[p]));
+    }
+}
+
 /* Word w has the modalities that are bits of w % 7 + 1. */
 static const uint8_t *mask(int set)
 {
@@ -359,6 +372,38 @@ static void both_layouts_of_rows_give_the_same_beliefs(void **state)
 
 /* ---- losses ---- */
 
+/* Its log density, written as statistics has it: df = 2 alpha, scale^2 = beta (1 + nu) / (nu alpha). */
+static double student_t(double e, evi_nig x)
+{
+    const double df = 2 * x.alpha, square = x.beta * (1 + x.nu) / (x.nu * x.alpha);
+    return evi_lgamma((df + 1) / 2) - evi_lgamma(df / 2) - log(df * acos(-1) * square) / 2 - (df + 1) / 2 * log1p(e * e / (df * square));
+}
+
+static void losses_are_weighed_sums_of_what_each_word_and_tag_costs(void **state)
+{
+    (void)state;
+    static const int32_t start[] = {0, 4, 4, W};
+    int32_t tags[W];
+    for (int w = 0; w < W; w++) tags[w] = 3 * w % L;
+    ag_real weight[L * L];
+    draw(99, L * L, 0, 2, weight);
+    ag_tensor *belief = modality(0);
+    const evi_words words = {3, start, tags, NULL};
+    const ag_tensor *nll = evi_nig_nll(&g, belief, words, weight), *regulariser = evi_nig_regulariser(&g, belief, words, weight);
+    for (int b = 0; b < 3; b++) {
+        double likelihood = 0, wrong = 0;
+        for (int w = start[b]; w < start[b + 1]; w++)
+            for (int l = 0; l < L; l++) {
+                const evi_nig x = evi_nig_at(belief, w, l);
+                const double e = (l == tags[w]) - x.gamma, of = (double)weight[tags[w] * L + l];
+                likelihood -= of * student_t(e, x);
+                wrong += of * fabs(e) * (2 * x.nu + x.alpha);
+            }
+        if (!(fabs((double)nll->val[b] - likelihood) <= 10 * TOLERANCE * fabs(likelihood))) fail_msg("%g", (double)nll->val[b]);
+        if (!(fabs((double)regulariser->val[b] - wrong) <= TOLERANCE * wrong)) fail_msg("%g", (double)regulariser->val[b]);
+    }
+}
+
 static void a_gamma_of_0_costs_a_finite_number(void **state)
 {
     (void)state;
@@ -452,6 +497,7 @@ int main(void)
     if (ag_start(2, &e)) return fprintf(stderr, "%s\n", e.text), 1;
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        TEST(two_beliefs_fused_by_hand),
         TEST(fusion_does_not_see_the_order),
         TEST(fusion_does_not_see_the_grouping),
         TEST(fusion_does_not_see_the_grouping_where_modalities_are_missing),
@@ -466,6 +512,7 @@ int main(void)
         TEST(beliefs_stay_between_floor_and_ceiling),
         TEST(the_first_beliefs_are_what_the_bias_says),
         TEST(both_layouts_of_rows_give_the_same_beliefs),
+        TEST(losses_are_weighed_sums_of_what_each_word_and_tag_costs),
         TEST(a_gamma_of_0_costs_a_finite_number),
         TEST(losses_are_finite_wherever_a_head_can_be),
         TEST(no_evidence_against_the_tag_costs_nothing),

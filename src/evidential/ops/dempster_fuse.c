@@ -1,4 +1,4 @@
-/* dempster_fuse.c - the reduced Dempster rule for Dirichlet evidence. Han et al. 2021 (arXiv 2102.02051), definition 4 of section 3.3.
+/* dempster_fuse.c - the reduced Dempster rule for Dirichlet evidence. Han et al. 2021 (arXiv 2102.02051).
  *
  *   The paper combines two opinions b = e / S, u = L / S (S = L + sum of e) to
  *       b = (b1 b2 + b1 u2 + b2 u1) / (1 - C),   u = u1 u2 / (1 - C),   and takes back e = b S = b L / u

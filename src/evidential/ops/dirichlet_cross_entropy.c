@@ -1,4 +1,4 @@
-/* dirichlet_cross_entropy.c - cross-entropy of the tag, expected over a Dirichlet. Han et al. 2021 (arXiv 2102.02051), section 3.4.
+/* dirichlet_cross_entropy.c - cross-entropy of the tag, expected over a Dirichlet. Han et al. 2021 (arXiv 2102.02051).
  *
  *   alpha = e + 1,   S = sum over the tags of alpha
  *

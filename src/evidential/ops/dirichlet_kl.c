@@ -1,4 +1,4 @@
-/* dirichlet_kl.c - how far the evidence for other tags than the word's is from none. Han et al. 2021 (arXiv 2102.02051), section 3.4.
+/* dirichlet_kl.c - how far the evidence for other tags than the word's is from none. Han et al. 2021 (arXiv 2102.02051).
  *
  *   a[l] = e[l] + 1, but a[tag] = 1;   A = sum over the tags of a
  *

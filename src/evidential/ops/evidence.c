@@ -1,4 +1,4 @@
-/* evidence.c - what a linear map says, as evidence that is not negative. Han et al. 2021 (arXiv 2102.02051), section 3.2.
+/* evidence.c - what a linear map says, as evidence that is not negative. Han et al. 2021 (arXiv 2102.02051).
  *
  *   forward    e = softplus(z)
  *   backward   dz = sigmoid(z) de

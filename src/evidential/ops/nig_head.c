@@ -13,7 +13,7 @@
  *   z [W,4L]: z1 .. z4 are columns 0 .. L-1, L .. 2L-1, ...; or [W L,4]: z1 .. z4 are the four columns, row w L + l is word w at tag l
  *   belief [4,W,L]
  *
- * The four activations: Amini et al. 2020 (arXiv 1910.02600), section 3.3; floors, clamps, prob and tie_alpha are this project's
+ * The four activations: Amini et al. 2020 (arXiv 1910.02600); floors, clamps, prob and tie_alpha are this project's
  * (docs/method.md).
  */
 #include "evi.h"

@@ -1,4 +1,4 @@
-/* nig_nll.c - negative log-likelihood of one-hot targets under NIG beliefs. Amini et al. 2020 (arXiv 1910.02600), eq. 8, rearranged.
+/* nig_nll.c - negative log-likelihood of one-hot targets under NIG beliefs. Amini et al. 2020 (arXiv 1910.02600), rearranged.
  *
  *   The predictive density of y is a Student-t with 2 alpha degrees of freedom. With e = y - gamma, Omega = 2 beta (1 + nu),
  *   D = nu e^2 + Omega:

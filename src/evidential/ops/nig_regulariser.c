@@ -1,4 +1,4 @@
-/* nig_regulariser.c - evidence for what is wrong costs. Amini et al. 2020 (arXiv 1910.02600), eq. 9.
+/* nig_regulariser.c - evidence for what is wrong costs. Amini et al. 2020 (arXiv 1910.02600).
  *
  *   e = y - gamma
  *
