@@ -203,6 +203,7 @@ static int start(struct runs *r, struct job *job, struct cell *c, struct err *e)
     free(words);
     if (code) return code;
     job->cell = c;
+    c->state = CELL_BEGUN;
     r->n_running++;
     log_debug("%s: process %d", c->name, (int)job->child.pid);
     return 0;
@@ -323,6 +324,7 @@ int ablate_run(struct ablate *x, int *failed, struct err *e)
         if (*x->options->n_signals == 0) code = fill_jobs(r, e);
         if (!code) code = listen(r, e);
     }
+    if (!code) code = write_table(x, e);
     /* Something is wrong with this process itself: the runs save what they have. */
     for (int k = 0; code && r && r->n_running > 0 && k < x->options->jobs; k++) child_signal(&r->jobs[k].child, SIGTERM);
     while (code && r && r->n_running > 0) listen(r, &second);
