@@ -87,7 +87,7 @@ static const struct argp ARGP = {
 static void show(void *context, const struct ablate_progress *now)
 {
     (void)context;
-    sink_show_runs(now->done, now->runs, now->run_end, now->line);
+    sink_show_runs(now->done, now->runs, now->line);
 }
 
 /* As a shell takes it. */

@@ -119,12 +119,12 @@ static void show_progress(void *context, const struct progress *p)
     show_line(p->steps > 0 ? (double)p->step / (double)p->steps : 0, p->epoch_end, line);
 }
 
-void sink_show_runs(double done, double runs, bool always, const char *line)
+void sink_show_runs(double done, double runs, const char *line)
 {
     char text[TEXT_SIZE];
     if (sink.level > LOG_INFO) return;
     snprintf(text, sizeof text, "%.0f of %.0f runs; %.400s", floor(done), runs, line);
-    show_line(runs > 0 ? done / runs : 0, always, text);
+    show_line(runs > 0 ? done / runs : 0, false, text);
 }
 
 void sink_set_level(enum log_level level)

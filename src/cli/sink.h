@@ -11,8 +11,8 @@ void sink_start(void);
 void sink_set_level(enum log_level level);
 /* While hidden, info lines are not shown; warnings and progress are. */
 void sink_hide_info(bool hidden);
-/* Progress of several runs: done of them all, with a line about one; always: it is shown however soon it comes after the last one. */
-void sink_show_runs(double done, double runs, bool always, const char *line);
+/* Progress of several runs: how many of them are done, and a line about one. */
+void sink_show_runs(double done, double runs, const char *line);
 /* Removes the bar, before something else is printed. */
 void sink_clear(void);
 /* Minutes and seconds, or hours, minutes and seconds: "3:21", "1:03:21"; "?" where it is not known (s < 0). */

@@ -6,6 +6,7 @@
 #include "machine.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,9 +23,12 @@ static int make_cells(struct ablate *x, struct err *e)
     int n = 0;
     for (int k = 0; k < x->a->n_rows; k++) n += x->a->rows[k].seeds.n;
     x->cells = calloc((size_t)n + 1, sizeof *x->cells);
-    if (!x->cells) return err_set(e, ERR_INTERNAL, "out of memory for %d runs", n);
+    x->p = calloc((size_t)x->a->n_rows + 1, sizeof *x->p);
+    x->compared = calloc((size_t)x->a->n_rows + 1, sizeof *x->compared);
+    if (!x->cells || !x->p || !x->compared) return err_set(e, ERR_INTERNAL, "out of memory for %d runs", n);
     for (int k = 0; k < x->a->n_rows; k++) {
         const struct ablation_row *row = &x->a->rows[k];
+        x->p[k] = NAN;
         for (int s = 0; s < row->seeds.n; s++) {
             const int code = cell_make(row, row->seeds.at[s], x->options->out, &x->cells[x->n_cells], e);
             if (code) return code;
@@ -34,9 +38,9 @@ static int make_cells(struct ablate *x, struct err *e)
     return 0;
 }
 
-static void show(const struct ablate *x, double done, bool run_end, const char *line)
+static void show(const struct ablate *x, double done, const char *line)
 {
-    const struct ablate_progress now = {done, x->n_cells, line, run_end};
+    const struct ablate_progress now = {done, x->n_cells, line};
     x->options->show(x->options->context, &now);
 }
 
@@ -49,7 +53,7 @@ static int check_cells(struct ablate *x, struct err *e)
         char line[ABLATION_NAME_SIZE + 32];
         int code;
         snprintf(line, sizeof line, "checking row %s", c->row->name);
-        show(x, 0, false, line);
+        show(x, 0, line);
         if (*x->options->n_signals) return err_set(e, ERR_CHECK, "stopped by a signal");
         if (c->row != checked && (code = cell_check(c->row, &data, &model, e))) return code;
         checked = c->row;
@@ -71,8 +75,50 @@ void ablate_close(struct ablate *x)
 {
     for (int k = 0; k < x->n_cells; k++) cell_free(&x->cells[k]);
     free(x->cells);
+    free(x->p);
+    free(x->compared);
     if (x->lock >= 0) close(x->lock);
     *x = (struct ablate){.lock = -1};
+}
+
+/* ---- the table ---- */
+
+static int finished_runs(const struct ablate *x, int row)
+{
+    int n = 0;
+    for (int k = 0; k < x->n_cells; k++) n += x->cells[k].row == &x->a->rows[row] && x->cells[k].state == CELL_FINISHED;
+    return n;
+}
+
+/* A bootstrap over some thousand tweets takes a moment, so only where a run has come to either side. */
+static int compare(struct ablate *x, struct err *e)
+{
+    const struct ablation_row *rows = x->a->rows;
+    const int base = finished_runs(x, x->a->base);
+    for (int k = 0; k < x->a->n_rows; k++) {
+        const int own = finished_runs(x, k);
+        if (k == x->a->base || base == 0 || own == 0 || x->compared[k] == own + base) continue;
+        const int code = cells_compare(x->cells, x->n_cells, &rows[k], &rows[x->a->base], &x->p[k], e);
+        if (code) return code;
+        x->compared[k] = own + base;
+    }
+    return 0;
+}
+
+int ablate_table(struct ablate *x, struct table *t, struct err *e)
+{
+    const int code = compare(x, e);
+    return code ? code : table_begin(x->a, x->cells, x->n_cells, x->p, t, e);
+}
+
+static int write_table(struct ablate *x, struct err *e)
+{
+    struct table t;
+    int code = ablate_table(x, &t, e);
+    if (code) return code;
+    code = table_write(&t, x->options->out, e);
+    table_end(&t);
+    return code;
 }
 
 /* ---- the runs ---- */
@@ -134,16 +180,6 @@ static bool is_held(const struct cell *c)
     return held;
 }
 
-static int write_table(const struct ablate *x, struct err *e)
-{
-    struct table t;
-    int code = ablate_table(x, &t, e);
-    if (code) return code;
-    code = table_write(&t, x->options->out, e);
-    table_end(&t);
-    return code;
-}
-
 static void fail(struct cell *c, const char *message)
 {
     c->state = CELL_FAILED;
@@ -155,14 +191,11 @@ static void fail(struct cell *c, const char *message)
 static void take(struct runs *r, struct cell *c)
 {
     struct err unread = {0};
-    char line[ABLATION_NAME_SIZE + 128];
     r->n_done++;
-    if (cell_read(c, r->x->a, &unread)) {
+    if (cell_read(c, r->x->a, &unread))
         fail(c, unread.text);
-        return;
-    }
-    snprintf(line, sizeof line, "%s: test F1 %.2f, %.0f s", c->name, 100 * c->result.f1, c->result.seconds);
-    show(r->x, done(r), true, line);
+    else
+        log_info("%s: test F1 %.2f, %.0f s; %d of %d runs", c->name, 100 * c->result.f1, c->result.seconds, r->n_done, r->x->n_cells);
 }
 
 /* Of earlier calls. */
@@ -185,7 +218,7 @@ static void tell(void *context, struct child *child, enum child_word word, const
     if (!cell) return;
     if (word == CHILD_PROGRESS) {
         snprintf(text, sizeof text, "%s: %s", cell->name, line);
-        show(r->x, done(r), false, text);
+        show(r->x, done(r), text);
     } else if (word == CHILD_WARNING) {
         log_warning("%s: %s", cell->name, line);
     } else {
@@ -332,9 +365,4 @@ int ablate_run(struct ablate *x, int *failed, struct err *e)
     if (r) free(r->is_done);
     free(r);
     return code;
-}
-
-int ablate_table(const struct ablate *x, struct table *t, struct err *e)
-{
-    return table_begin(x->a, x->cells, x->n_cells, t, e);
 }

@@ -14,11 +14,10 @@
 
 enum { ABLATE_JOBS_MAX = 64 };
 
-/* How far it is. line: the last word of a run in work, or what is done. */
+/* How far it is. line: the last word of a run in work, or what is checked. */
 struct ablate_progress {
     double done, runs; /* runs, those in work by their share */
     const char *line;
-    bool run_end;
 };
 
 struct ablate_options {
@@ -35,6 +34,8 @@ struct ablate {
     const struct ablate_options *options;
     int n_cells;
     struct cell *cells; /* row by row, by seed */
+    double *p;          /* [rows] against the base */
+    int *compared;      /* [rows] runs, of the row and of the base, that p is of */
     int lock;           /* of OUT */
 };
 
@@ -46,7 +47,7 @@ int ablate_command(const struct ablate *x, const struct cell *c, char ***words, 
 /* Trains what is not finished. Where a run fails the others go on, and *failed counts it. ERR_USAGE: another one writes to OUT. */
 int ablate_run(struct ablate *x, int *failed, struct err *e);
 /* The table as it stands now; end it with table_end. */
-int ablate_table(const struct ablate *x, struct table *t, struct err *e);
+int ablate_table(struct ablate *x, struct table *t, struct err *e);
 void ablate_close(struct ablate *x);
 
 #endif

@@ -47,4 +47,9 @@ int cell_command(const struct cell *c, const struct ablation *a, int threads, ch
 /* Correct, gold and predicted entities of each tweet of the test split, from predictions.jsonl and the run's test file. */
 int cell_counts(const char *run_directory, struct cell_result *out, struct err *e);
 
+/* The bootstrap p of a row's F1 against the base's over the tweets of the test split: the counts of a row's finished runs are added up for
+ * each tweet. NAN where one of them has no counts, or the test splits are not the same. */
+int cells_compare(const struct cell *cells, int n, const struct ablation_row *row, const struct ablation_row *base, double *p,
+                  struct err *e);
+
 #endif

@@ -40,7 +40,7 @@ static struct table_spread spread(const struct table *t, int row, size_t at)
 static void summarize(struct table *t, int row)
 {
     struct table_row *r = &t->rows[row];
-    r->p = r->peak_mb = NAN;
+    r->peak_mb = NAN;
     for (int k = 0; k < t->n_cells; k++) {
         const struct cell *c = &t->cells[k];
         if (c->row != &t->a->rows[row]) continue;
@@ -57,12 +57,15 @@ static void summarize(struct table *t, int row)
     }
 }
 
-int table_begin(const struct ablation *a, const struct cell *cells, int n_cells, struct table *t, struct err *e)
+int table_begin(const struct ablation *a, const struct cell *cells, int n_cells, const double *p, struct table *t, struct err *e)
 {
     *t = (struct table){.a = a, .cells = cells, .n_cells = n_cells};
     t->rows = calloc((size_t)a->n_rows, sizeof *t->rows);
     if (!t->rows) return err_set(e, ERR_INTERNAL, "out of memory for a table of %d rows", a->n_rows);
-    for (int k = 0; k < a->n_rows; k++) summarize(t, k);
+    for (int k = 0; k < a->n_rows; k++) {
+        summarize(t, k);
+        t->rows[k].p = p[k];
+    }
     return 0;
 }
 

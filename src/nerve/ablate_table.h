@@ -27,8 +27,8 @@ struct table {
     bool shown[ABLATION_COLUMNS];
 };
 
-/* From the cells as they are now; they must live as long. End with table_end. */
-int table_begin(const struct ablation *a, const struct cell *cells, int n_cells, struct table *t, struct err *e);
+/* From the cells as they are now, which must live as long; p [a->n_rows] of each row. End with table_end. */
+int table_begin(const struct ablation *a, const struct cell *cells, int n_cells, const double *p, struct table *t, struct err *e);
 void table_end(struct table *t);
 
 /* table.json, table.md and table.csv in directory, each atomically. */

@@ -220,6 +220,39 @@ static void the_settings_of_a_row_have_their_types(void **state)
     json_free(table);
 }
 
+static double p_of(const struct json *table, int row)
+{
+    return number(json_at(json_get(table, "rows"), (size_t)row), "p");
+}
+
+/* The same settings under another name find the same entities; the base has no p. */
+static void p_is_1_for_the_base_under_another_name_and_less_for_a_row_that_differs(void **state)
+{
+    (void)state;
+    write_file(path_of("same.yaml"),
+               "config: " CONFIG "\naxes:\n  rows:\n    - {name: a, model.crf: false}\n    - {name: b, model.crf: false}\n"
+               "    - {name: untrained, model.crf: false, train.max_steps: 1}\n");
+    assert_ends(0, NULL, "same.yaml", "same", "--jobs 2");
+    struct json *table = table_of("same");
+    assert_true(isnan(p_of(table, 0)));
+    assert_near(p_of(table, 1), 1, "p of the same");
+    const double p = p_of(table, 2);
+    if (!(p > 0 && p < 0.05)) fail_msg("p of an untrained model is %g", p);
+    json_free(table);
+}
+
+static void predictions_that_do_not_belong_to_the_scores_give_no_p(void **state)
+{
+    (void)state;
+    shell("rm -rf %s/spoiled && cp -r %s/same %s/spoiled", folder, folder, folder);
+    shell("sed -i 's/\"entity_group\":\"[A-Z]*\"/\"entity_group\":\"NONE\"/' %s/spoiled/runs/b-seed1/predictions.jsonl", folder);
+    assert_ends(0, "predictions.jsonl and the test split do not add up to eval/test.json; no p for its row", "same.yaml", "spoiled", "");
+    struct json *table = table_of("spoiled");
+    assert_true(isnan(p_of(table, 1)));
+    assert_true(p_of(table, 2) < 0.05);
+    json_free(table);
+}
+
 /* What stands in the terminal's table, in Markdown and in CSV is the same, in percent or as fractions. */
 static void every_form_says_the_same(void **state)
 {
@@ -527,6 +560,8 @@ int main(void)
         cmocka_unit_test(each_number_is_that_of_the_runs_files),
         cmocka_unit_test(time_is_the_mean_and_memory_the_most_of_the_runs_metrics),
         cmocka_unit_test(the_settings_of_a_row_have_their_types),
+        cmocka_unit_test(p_is_1_for_the_base_under_another_name_and_less_for_a_row_that_differs),
+        cmocka_unit_test(predictions_that_do_not_belong_to_the_scores_give_no_p),
         cmocka_unit_test(every_form_says_the_same),
         cmocka_unit_test(columns_are_taken_from_the_runs_files_by_their_paths),
         cmocka_unit_test(a_dry_run_prints_commands_that_do_the_same_and_writes_nothing),

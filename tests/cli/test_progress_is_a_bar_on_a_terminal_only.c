@@ -220,6 +220,34 @@ static void what_is_not_known_is_not_invented(void **state)
                         "train: epoch 2/6, step 1/100, loss 4.312, lr 8.1e-05, 912 tokens/s, ETA ?\nvalidate: epoch 2/6, step 1/100\n");
 }
 
+static void several_runs_have_one_bar(void **state)
+{
+    (void)state;
+    setenv("TERM", "xterm", 1);
+    open_terminal(200);
+    sink_start();
+    sink_show_runs(1.5, 3, "crf, seed 2: train: epoch 1/2");
+    assert_string_equal(shown(), "\r[==========>         ] 1 of 3 runs; crf, seed 2: train: epoch 1/2\033[K");
+    open_terminal(38); /* a character is not cut in two */
+    sink_start();
+    sink_show_runs(3, 3, "\u00e9\u00e9");
+    assert_string_equal(shown(), "\r[====================] 3 of 3 runs; \033[K");
+}
+
+static void info_can_be_hidden_and_warnings_and_progress_not(void **state)
+{
+    (void)state;
+    open_pipe();
+    sink_start();
+    sink_hide_info(true);
+    log_info("hidden");
+    log_warning("look");
+    sink_show_runs(0, 3, "checking");
+    sink_hide_info(false);
+    log_info("seen");
+    assert_string_equal(shown(), "warning: look\n0 of 3 runs; checking\nseen\n");
+}
+
 /* A machine may have none: a container without /dev/pts. */
 static bool has_terminals(void)
 {
@@ -232,12 +260,14 @@ static bool has_terminals(void)
 
 int main(void)
 {
-    enum { N_EVERYWHERE = 2 };
+    enum { N_EVERYWHERE = 3 };
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pipe_gets_few_lines_and_each_end_of_an_epoch),
         cmocka_unit_test(what_is_not_known_is_not_invented),
+        cmocka_unit_test(info_can_be_hidden_and_warnings_and_progress_not),
         cmocka_unit_test(a_terminal_gets_a_bar),
         cmocka_unit_test(the_bar_fits_the_terminal),
+        cmocka_unit_test(several_runs_have_one_bar),
         cmocka_unit_test(the_bar_is_redrawn_at_most_ten_times_a_second),
         cmocka_unit_test(a_log_line_takes_the_place_of_the_bar),
         cmocka_unit_test(colours_are_for_terminals_that_want_them),
