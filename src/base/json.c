@@ -2,6 +2,7 @@
 #include "json.h"
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -258,9 +259,47 @@ void json_append_string(struct json *array, const char *s)
     append(array, new_string(s));
 }
 
+/* A number of 17 digits, as 0.10000000000000001, becomes the shortest that gives it back. Gives the length at `to`. */
+static size_t put_shorter(const char *number, size_t size, char *to)
+{
+    const bool is_real = memchr(number, '.', size) || memchr(number, 'e', size);
+    const double x = strtod(number, NULL);
+    for (int digits = 15; digits <= 16 && is_real; digits++) {
+        char shorter[32];
+        const int n = snprintf(shorter, sizeof shorter, "%.*g", digits, x);
+        if ((size_t)n < size && strpbrk(shorter, ".e") && strtod(shorter, NULL) == x) {
+            memcpy(to, shorter, (size_t)n);
+            return (size_t)n;
+        }
+    }
+    memmove(to, number, size);
+    return size;
+}
+
+static void shorten_numbers(char *text)
+{
+    char *to = text;
+    bool in_string = false;
+    for (const char *at = text; *at;) {
+        const size_t size = in_string || !strchr("-0123456789", *at) ? 0 : strspn(at, "-+.0123456789e");
+        if (size > 0) {
+            to += put_shorter(at, size, to);
+            at += size;
+            continue;
+        }
+        if (in_string && *at == '\\')
+            *to++ = *at++;
+        else if (*at == '"')
+            in_string = !in_string;
+        *to++ = *at++;
+    }
+    *to = '\0';
+}
+
 char *json_dump(const struct json *v, int indent)
 {
     char *text = json_dumps(in(v), JSON_ENCODE_ANY | (indent > 0 ? JSON_INDENT((size_t)indent) : JSON_COMPACT) | JSON_REAL_PRECISION(17));
     if (!text) abort();
+    shorten_numbers(text);
     return text;
 }

@@ -46,7 +46,7 @@ void json_append_number(struct json *array, double x);
 void json_append_boolean(struct json *array, bool x);
 void json_append_string(struct json *array, const char *s);
 
-/* Members in the order of insertion, numbers with up to 17 digits. indent 0: one line. Free the text. */
+/* Members in the order of insertion, numbers with the fewest of 15 to 17 digits that give them back. indent 0: one line. Free the text. */
 char *json_dump(const struct json *v, int indent);
 
 #endif

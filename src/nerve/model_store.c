@@ -256,13 +256,18 @@ static int load_state(const struct checkpoint *c, struct trainer_state *s, struc
     return checkpoint_number(c, "best_f1", &s->best_f1, e);
 }
 
+static int check_same(const char *before, const char *now, const char *what, struct err *e)
+{
+    if (strcmp(before, now) == 0) return 0;
+    return err_set(e, ERR_CONFIG, "%s changed since this run was saved: a run goes on with the same content only; start anew with --force",
+                   what);
+}
+
 static int check_text(const struct checkpoint *c, const char *name, const char *now, const char *what, struct err *e)
 {
     char *text = NULL;
     int code = checkpoint_text(c, name, &text, e);
-    if (!code && strcmp(text, now) != 0)
-        code = err_set(e, ERR_CONFIG,
-                       "%s changed since this run was saved: a run goes on with the same content only; start anew with --force", what);
+    if (!code) code = check_same(text, now, what, e);
     free(text);
     return code;
 }
@@ -274,14 +279,24 @@ static int check_digest(const struct checkpoint *c, const char *name, const stru
     return check_text(c, name, hex, what, e);
 }
 
-/* What comes from files beside the data and the weights: vocab.txt and config.json. */
-static int check_shape(const struct checkpoint *c, const struct model_shape *s, struct err *e)
+/* What an encoder is, however an older version of this program wrote it down. */
+static int check_encoder(const struct checkpoint *c, const char *path, const struct bert_config *encoder, struct err *e)
 {
-    char *encoder = encoder_text(&s->encoder);
-    int code = check_text(c, "vocabulary", s->vocabulary, "the vocabulary (vocab.txt)", e);
-    if (!code) code = check_text(c, "encoder", encoder, "the encoder's config.json", e);
-    free(encoder);
+    struct bert_config saved;
+    int code = read_encoder(c, path, &saved, e);
+    if (code) return code;
+    char *before = encoder_text(&saved), *now = encoder_text(encoder);
+    code = check_same(before, now, "the encoder's config.json", e);
+    free(before);
+    free(now);
     return code;
+}
+
+/* What comes from files beside the data and the weights: vocab.txt and config.json. */
+static int check_shape(const struct checkpoint *c, const char *path, const struct model_shape *s, struct err *e)
+{
+    const int code = check_text(c, "vocabulary", s->vocabulary, "the vocabulary (vocab.txt)", e);
+    return code ? code : check_encoder(c, path, &s->encoder, e);
 }
 
 int checkpoint_check_config(const struct checkpoint *c, const char *path, const struct nerve_config *config, struct err *e)
@@ -305,7 +320,7 @@ int trainer_load(struct trainer *t, const struct checkpoint *c, const char *path
     int code;
     if ((code = checkpoint_check_config(c, path, t->config, e)) ||
         (code = check_digest(c, "data_digest", &t->data_digest, "the data (data.dir)", e)) ||
-        (code = check_digest(c, "encoder_digest", &t->encoder_digest, weights, e)) || (code = check_shape(c, &t->model.shape, e)) ||
+        (code = check_digest(c, "encoder_digest", &t->encoder_digest, weights, e)) || (code = check_shape(c, path, &t->model.shape, e)) ||
         (code = load_state(c, &state, e)))
         return code;
     if (state.step < 0 || state.step > t->steps || state.epochs < 0 || state.epochs > t->epochs)

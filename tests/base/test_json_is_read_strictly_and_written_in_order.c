@@ -173,8 +173,7 @@ static void members_are_written_in_the_order_of_insertion(void **state)
     json_append(a, json_new_object());
     json_set(v, "list", a);
     char *text = json_dump(v, 0);
-    assert_string_equal(
-        text, "{\"z\":-9223372036854775808,\"a\":0.25,\"m\":true,\"b\":\"quote \\\" and \\n\",\"list\":[1,-2.5,\"x\",{}]}");
+    assert_string_equal(text, "{\"z\":-9223372036854775808,\"a\":0.25,\"m\":true,\"b\":\"quote \\\" and \\n\",\"list\":[1,-2.5,\"x\",{}]}");
     free(text);
     text = json_dump(json_get(v, "list"), 2);
     assert_string_equal(text, "[\n  1,\n  -2.5,\n  \"x\",\n  {}\n]");
@@ -198,6 +197,27 @@ static void a_number_is_read_again_to_its_last_bit(void **state)
         json_free(v);
         free(text);
     }
+}
+
+static void a_number_is_written_as_short_as_it_can_be(void **state)
+{
+    (void)state;
+    struct json *v = json_new_object();
+    json_set_number(v, "0.10000000000000001", 0.1);
+    json_set_number(v, "a \"quote\" and \\", 1e-12);
+    json_set_number(v, "b", 0.1 + 0.2);
+    json_set_number(v, "c", 1.0 / 3);
+    json_set_number(v, "d", 3);
+    json_set_number(v, "e", 1e18);
+    json_set_integer(v, "f", 1000000000000000000);
+    json_set_boolean(v, "g", true);
+    json_set_number(v, "h", -1e-5);
+    char *text = json_dump(v, 0);
+    assert_string_equal(
+        text, "{\"0.10000000000000001\":0.1,\"a \\\"quote\\\" and \\\\\":1e-12,\"b\":0.30000000000000004,\"c\":0.3333333333333333,"
+              "\"d\":3.0,\"e\":1e18,\"f\":1000000000000000000,\"g\":true,\"h\":-1e-05}");
+    free(text);
+    json_free(v);
 }
 
 static void a_number_that_is_not_finite_becomes_null(void **state)
@@ -252,6 +272,7 @@ int main(void)
         cmocka_unit_test(a_visit_that_fails_ends_the_walk_with_its_code),
         cmocka_unit_test(members_are_written_in_the_order_of_insertion),
         cmocka_unit_test(a_number_is_read_again_to_its_last_bit),
+        cmocka_unit_test(a_number_is_written_as_short_as_it_can_be),
         cmocka_unit_test(a_number_that_is_not_finite_becomes_null),
     };
     static char names[REFUSALS + STRINGS][96];
