@@ -53,6 +53,15 @@ static void assert_ends(int expected, const char *part, const char *file, const 
     program_free(&p);
 }
 
+static char *read_text(const char *path)
+{
+    char *text = NULL;
+    size_t size;
+    struct err e = {0};
+    if (file_read(path, 1 << 26, &text, &size, &e)) fail_msg("%s", e.text);
+    return text;
+}
+
 static void assert_begins(const char *text, const char *front)
 {
     if (strncmp(text, front, strlen(front)) != 0) fail_msg("expected '%s' in front of\n%s", front, text);
@@ -179,11 +188,9 @@ static void each_number_is_that_of_the_runs_files(void **state)
 
 static double metrics_sum(const char *run, bool memory)
 {
-    char *text;
-    size_t size;
     struct err e = {0};
     double result = 0;
-    if (file_read(path_of("went/runs/%s/metrics.jsonl", run), 1 << 26, &text, &size, &e)) fail_msg("%s", e.text);
+    char *text = read_text(path_of("went/runs/%s/metrics.jsonl", run));
     for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
         struct json *v;
         if (!*line) continue;
@@ -257,18 +264,14 @@ static void predictions_that_do_not_belong_to_the_scores_give_no_p(void **state)
 static void every_form_says_the_same(void **state)
 {
     struct program p;
-    struct err e = {0};
-    char *markdown, *csv, expected[256];
-    size_t size;
+    char expected[256];
     (void)state;
     struct json *table = table_of("went");
     const struct json *row = json_at(json_get(table, "rows"), 0);
     ablate(&p, "rows.yaml", "went", "-q");
     assert_int_equal(p.status, 0);
     assert_string_equal(p.errors, "");
-    if (file_read(path_of("went/table.md"), 1 << 20, &markdown, &size, &e) ||
-        file_read(path_of("went/table.csv"), 1 << 20, &csv, &size, &e))
-        fail_msg("%s", e.text);
+    char *markdown = read_text(path_of("went/table.md")), *csv = read_text(path_of("went/table.csv"));
     snprintf(expected, sizeof expected, "%.2f ± %.2f", 100 * number(row, "mean"), 100 * number(row, "sd"));
     if (!strstr(p.output, expected) || !strstr(markdown, expected)) fail_msg("'%s' is not in\n%s\nor\n%s", expected, p.output, markdown);
     snprintf(expected, sizeof expected, "\ncrf,2,2,0,%.9g,%.9g,", number(row, "mean"), number(row, "sd"));
@@ -498,9 +501,6 @@ static void its_runs_end_when_it_is_killed(void **state)
 static void a_failed_run_is_told_of_the_others_go_on_and_it_is_tried_again(void **state)
 {
     struct program p;
-    char *markdown, *csv;
-    size_t size;
-    struct err e = {0};
     (void)state;
     /* A file where the run wants a directory. */
     shell("mkdir -p %s/failed/runs/%s && touch %s/failed/runs/%s/checkpoints", folder, RUN[0], folder, RUN[0]);
@@ -517,9 +517,7 @@ static void a_failed_run_is_told_of_the_others_go_on_and_it_is_tried_again(void 
     assert_non_null(strstr(json_text(json_get(run, "message")), "cannot make the directory"));
     assert_near(number(row, "mean"), number_of("went", RUN[1], "eval/test.json", "lenient.micro.f1"), "mean of the other seed");
     json_free(table);
-    if (file_read(path_of("failed/table.md"), 1 << 20, &markdown, &size, &e) ||
-        file_read(path_of("failed/table.csv"), 1 << 20, &csv, &size, &e))
-        fail_msg("%s", e.text);
+    char *markdown = read_text(path_of("failed/table.md")), *csv = read_text(path_of("failed/table.csv"));
     assert_non_null(strstr(markdown, "\n* crf, seed 1 failed: "));
     assert_non_null(strstr(csv, "\ncrf,2,1,1,"));
     free(markdown);
