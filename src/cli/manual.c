@@ -118,7 +118,7 @@ static void print_program(void)
     printf("# EXIT STATUS\n\n%s.\n\n", CLI_EXIT_STATUS);
     printf("# ENVIRONMENT\n\n"
            "*NO\\_COLOR*\n\tWhere it is set and not empty, nothing is coloured.\n\n"
-           "*TERM*\n\tWhere it is *dumb*, progress is shown by lines instead of a bar.\n\n"
+           "*TERM*\n\tWhere it is *dumb*, nothing is coloured, and progress is shown by lines instead of a bar.\n\n"
            "*OPENBLAS\\_CORETYPE*\n\tThe kernels that OpenBLAS uses; on one core type the same seed gives the same bytes.\n\n"
            "*OMP\\_WAIT\\_POLICY*\n\t*passive* leaves the processors to others while a thread waits.\n\n"
            "# FILES\n\n"
