@@ -206,6 +206,13 @@ typedef enum ag_activation { AG_GELU, AG_QUICK_GELU, AG_GELU_TANH, AG_RELU } ag_
 
 ag_tensor *ag_linear(ag_graph *g, ag_tensor *x, ag_tensor *w, ag_tensor *b);                            /* x [..,K], w [O,K], b [O] or NULL -> [..,O] */
 ag_tensor *ag_linear_act(ag_graph *g, ag_tensor *x, ag_tensor *w, ag_tensor *b, ag_activation act);     /* the same, then the activation */
+/* The same with w + scale up down in the place of w, which is never put together: down [r,K], up [O,r]. Both NULL: w alone. */
+typedef struct ag_low_rank {
+    ag_tensor *down, *up;
+    double scale;
+} ag_low_rank;
+ag_tensor *ag_linear_low_rank(ag_graph *g, ag_tensor *x, ag_tensor *w, ag_tensor *b, ag_low_rank update);
+ag_tensor *ag_linear_act_low_rank(ag_graph *g, ag_tensor *x, ag_tensor *w, ag_tensor *b, ag_low_rank update, ag_activation act);
 ag_tensor *ag_gather(ag_graph *g, ag_tensor *table, int n, const int32_t *row);                         /* table [R,C], row [n] in 0..R-1 -> [n,C] */
 ag_tensor *ag_dropout_of(ag_graph *g, ag_tensor *x, ag_dropout drop);                                   /* x [N,C]; gives x itself at rate 0 */
 ag_tensor *ag_add(ag_graph *g, ag_tensor *x, ag_tensor *h, ag_dropout drop);                            /* x + dropout(h); [N,C] */

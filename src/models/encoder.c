@@ -33,6 +33,8 @@ static void declare_layer(ag_params *ps, const struct encoder_shape *s, const st
         else
             nn_norm_declare(ps, name, parts[i].in, parts[i].norm);
     }
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && s->lora_rank > 0; i++)
+        if (parts[i].linear) nn_lora_declare(ps, parts[i].linear, s->lora_rank, s->lora_alpha);
 }
 
 void encoder_declare(ag_params *ps, const struct encoder_shape *shape, const struct encoder_names *names, const char *prefix,
@@ -41,6 +43,7 @@ void encoder_declare(ag_params *ps, const struct encoder_shape *shape, const str
     AG_CHECK(shape->layers >= 0, "encoder: %d layers", shape->layers);
     AG_CHECK(shape->width > 0 && shape->heads > 0 && shape->width % shape->heads == 0, "encoder: width %d is not a multiple of %d heads",
              shape->width, shape->heads);
+    AG_CHECK(shape->lora_rank >= 0, "encoder: LoRA of rank %d", shape->lora_rank);
     AG_CHECK(shape->inner > 0, "encoder: inner width %d", shape->inner);
     *e = (struct encoder){.shape = *shape, .layer = calloc((size_t)shape->layers + 1, sizeof *e->layer)};
     AG_CHECK(e->layer, "out of memory: an encoder of %d layers", shape->layers);

@@ -8,6 +8,8 @@
  *
  *   x, h, y [T,C]   W_q, W_k, W_v, W_o [C,C]   W_up [F,C]   W_down [C,F]   norm_a, norm_f gain, bias [C]
  *
+ * With LoRA each of the six matrices W is W + alpha / rank up down.
+ *
  * What a model has before and behind the blocks (embeddings, a last LayerNorm, a pooler) is the model's own.
  *
  * Dropout sites (nn.h) of layer l: NN_SITE_LAYERS + 4 l for the attention's probabilities, + 1 for the attention's output, + 2 for the
@@ -27,6 +29,8 @@ struct encoder_shape {
     double eps;                  /* LayerNorm's */
     bool plain_attention_output; /* no dropout behind W_o: DistilBERT */
     double dropout_hidden, dropout_attention;
+    int lora_rank; /* of the six matrices of each block (nn.h); 0: no LoRA */
+    double lora_alpha;
 };
 
 /* How a family of models names a block's parameters: <prefix><layers>.<number>.<part>.{weight,bias}. */

@@ -1,4 +1,5 @@
-/* nn.h - the smallest parts of a model: an affine map and a LayerNorm with their parameters, and dropout's place in the network.
+/* nn.h - the smallest parts of a model: an affine map, its low-rank update (LoRA) and a LayerNorm with their parameters, and dropout's
+ * place in the network.
  *
  * NAME_declare adds parameters to ag_params under the names that Hugging Face gives them; their values come later, from a file or from
  * chance.
@@ -9,7 +10,9 @@
 #include "ag.h"
 
 typedef struct nn_linear {
-    ag_param *w, *b; /* [O,K], [O] */
+    ag_param *w, *b;     /* [O,K], [O] */
+    ag_param *down, *up; /* [r,K], [O,r]: LoRA's; NULL where there is none */
+    double scale;        /* of up down */
 } nn_linear;
 
 typedef struct nn_norm {
@@ -23,6 +26,15 @@ void nn_name(char name[NN_NAME_MAX], const char *format, ...) __attribute__((for
 
 /* NAME.weight [out,in], NAME.bias [out] */
 void nn_linear_declare(ag_params *ps, const char *name, int in, int out, nn_linear *l);
+/* LoRA (Hu et al. 2021, arXiv 2106.09685): w + alpha / rank up down takes the place of w, which stays frozen. Adds to the parameters of l
+ * NAME.lora_A.weight [rank,in], which is down, and NAME.lora_B.weight [out,rank], up: the names of the library peft. */
+void nn_lora_declare(ag_params *ps, nn_linear *l, int rank, double alpha);
+bool nn_is_lora(const ag_param *p);
+/* Gives each up that has no values 0, so that training starts where the frozen weights are; down is to be drawn at random. */
+void nn_lora_start(ag_params *ps);
+/* merged [O,K] = w + scale up down, summed in double and rounded once: what a model without LoRA has to be given. */
+void nn_lora_merge(const nn_linear *l, ag_real *merged);
+
 /* NAME.weight, NAME.bias [width] */
 void nn_norm_declare(ag_params *ps, const char *name, int width, nn_norm *norm);
 

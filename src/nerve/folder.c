@@ -152,6 +152,7 @@ int folder_fill(const struct weights *w, const char *published, ag_params *param
     for (size_t i = 0; i < params->n && !code; i++) {
         ag_param *parameter = params->at[i];
         if (strncmp(parameter->name, prefix, strlen(prefix)) != 0) continue;
+        if (nn_is_lora(parameter)) continue;
         const char *name = parameter->name + strlen(prefix);
         const struct array *a = find_tensor(w, published, name);
         if (!a) {

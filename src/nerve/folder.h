@@ -25,7 +25,7 @@ int folder_heads(const struct encoder_shape *s, const char *name, const char *wi
 /* Gives every parameter whose name begins with prefix its values: the tensor of the rest of its name, with or without `published` before
  * it, a LayerNorm's as weight and bias or as gamma and beta. Values are borrowed from the mapped file where they are float32, else widened.
  * A tensor that is missing, of another shape or not finite is refused by name; tensors that no parameter has are ignored, with one log
- * line. */
+ * line. LoRA's parameters are left without values: they are training's. */
 int folder_fill(const struct weights *w, const char *published, ag_params *params, const char *prefix, struct err *e);
 
 #endif

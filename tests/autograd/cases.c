@@ -85,6 +85,39 @@ BUILD_ANY(linear_again_composed)
     return small_plus_row(g, small_matmul_nt(g, small_plus_row(g, small_matmul_nt(g, x[0], x[1]), x[2]), x[1]), x[2]);
 }
 
+static const double SCALE = .75;
+static ag_tensor *updated(ag_graph *g, ag_tensor *w, ag_tensor *down, ag_tensor *up)
+{
+    return small_plus(g, w, small_scale(g, small_matmul(g, up, down), SCALE));
+}
+BUILD_ANY(linear_low_rank)
+{
+    return ag_linear_low_rank(g, x[0], x[1], x[2], (ag_low_rank){x[3], x[4], SCALE});
+}
+BUILD_ANY(linear_low_rank_composed)
+{
+    return small_plus_row(g, small_matmul_nt(g, x[0], updated(g, x[1], x[3], x[4])), x[2]);
+}
+BUILD_ANY(linear_low_rank_again)
+{
+    const ag_low_rank update = {x[3], x[4], SCALE};
+    return ag_linear_low_rank(g, ag_linear_low_rank(g, x[0], x[1], x[2], update), x[1], x[2], update);
+}
+BUILD_ANY(linear_low_rank_again_composed)
+{
+    ag_tensor *w = updated(g, x[1], x[3], x[4]);
+    return small_plus_row(g, small_matmul_nt(g, small_plus_row(g, small_matmul_nt(g, x[0], w), x[2]), w), x[2]);
+}
+/* All five of one tensor: their contributions meet in one gradient. */
+BUILD_ANY(linear_low_rank_of_itself)
+{
+    return ag_linear_low_rank(g, x[0], x[0], NULL, (ag_low_rank){x[0], x[0], SCALE});
+}
+BUILD_ANY(linear_low_rank_of_itself_composed)
+{
+    return small_matmul_nt(g, x[0], updated(g, x[0], x[0], x[0]));
+}
+
 BUILD(linear_act)
 {
     return ag_linear_act(g, x[0], x[1], x[2], (ag_activation)c->kind);
@@ -108,6 +141,15 @@ BUILD(linear_act_again)
 BUILD(linear_act_again_composed)
 {
     return small_map(g, small_plus_row(g, small_matmul_nt(g, linear_act_composed(g, x, c), x[1]), x[2]), c->kind);
+}
+
+BUILD(linear_act_low_rank)
+{
+    return ag_linear_act_low_rank(g, x[0], x[1], x[2], (ag_low_rank){x[3], x[4], SCALE}, (ag_activation)c->kind);
+}
+BUILD(linear_act_low_rank_composed)
+{
+    return small_map(g, linear_low_rank_composed(g, x, c), c->kind);
 }
 
 BUILD(gather)
@@ -351,12 +393,31 @@ static const gradcheck_case rows[] = {
     {.name = "linear twice with one parameter", .op = "linear", PAIR(linear_again),
      IN({OF(LEAF, 70, 3)}, {OF(DENSE, 3, 3)}, {OF(DENSE, 3)})},
 
+#define LOW_RANK(text, x_, w_, b_, down_, up_) \
+    {.name = "linear with a low-rank update" text, .op = "linear", PAIR(linear_low_rank), IN({x_}, {w_}, {b_}, {down_}, {up_})}
+    LOW_RANK("", OF(LEAF, 7, 5), OF(LEAF, 3, 5), OF(LEAF, 3), OF(LEAF, 2, 5), OF(LEAF, 3, 2)),
+    LOW_RANK(" of rank 1", OF(LEAF, 7, 5), OF(LEAF, 3, 5), OF(LEAF, 3), OF(LEAF, 1, 5), OF(LEAF, 3, 1)),
+    LOW_RANK(" of rank 0", OF(LEAF, 7, 5), OF(LEAF, 3, 5), OF(LEAF, 3), OF(LEAF, 0, 5), OF(LEAF, 3, 0)),
+    LOW_RANK(" of a rank beyond its sides", OF(LEAF, 7, 5), OF(LEAF, 3, 5), OF(LEAF, 3), OF(LEAF, 8, 5), OF(LEAF, 3, 8)),
+    LOW_RANK(" of a tensor of rank 3", OF(LEAF, 2, 3, 5), OF(LEAF, 7, 5), OF(LEAF, 7), OF(LEAF, 2, 5), OF(LEAF, 7, 2)),
+    LOW_RANK(" without rows", OF(LEAF, 0, 5), OF(LEAF, 3, 5), OF(LEAF, 3), OF(LEAF, 2, 5), OF(LEAF, 3, 2)),
+    LOW_RANK(" over several tiles", OF(LEAF, 131, 37), OF(FROZEN, 401, 37), OF(FROZEN, 401), OF(DENSE, 3, 37), OF(DENSE, 401, 3)),
+    LOW_RANK(" of frozen weights", OF(LEAF, 7, 5), OF(FROZEN, 3, 5), OF(FROZEN, 3), OF(DENSE, 2, 5), OF(DENSE, 3, 2)),
+    LOW_RANK(" of a fixed input", OF(FIXED, 7, 5), OF(FROZEN, 3, 5), OF(FROZEN, 3), OF(DENSE, 2, 5), OF(DENSE, 3, 2)),
+    LOW_RANK(", down fixed", OF(FIXED, 7, 5), OF(FROZEN, 3, 5), OF(FROZEN, 3), OF(FIXED, 2, 5), OF(DENSE, 3, 2)),
+    LOW_RANK(", up fixed", OF(LEAF, 7, 5), OF(FROZEN, 3, 5), OF(FROZEN, 3), OF(DENSE, 2, 5), OF(FIXED, 3, 2)),
+    {.name = "linear twice with one low-rank update", .op = "linear", PAIR(linear_low_rank_again),
+     IN({OF(LEAF, 70, 3)}, {OF(FROZEN, 3, 3)}, {OF(DENSE, 3)}, {OF(DENSE, 2, 3)}, {OF(DENSE, 3, 2)})},
+    {.name = "linear of itself with itself as update", .op = "linear", PAIR(linear_low_rank_of_itself), IN({OF(LEAF, 3, 3)})},
+
 #define ACT_ROW(text, f, made, ...) {.name = "linear_act " text, .op = "linear_act", PAIR(made), .kind = f, IN(__VA_ARGS__)}
 #define ACT(text, f) \
     ACT_ROW(text, f, linear_act, {OF(LEAF, 7, 5), WITHIN(-2, 2)}, {OF(LEAF, 11, 5)}, {OF(LEAF, 11)}), \
     ACT_ROW(text " without bias", f, linear_act_no_bias, {OF(LEAF, 3, 5)}, {OF(LEAF, 2, 5)}), \
     ACT_ROW(text " without rows", f, linear_act, {OF(LEAF, 0, 5)}, {OF(LEAF, 2, 5)}, {OF(LEAF, 2)}), \
     ACT_ROW(text " of rank 3", f, linear_act, {OF(LEAF, 2, 3, 5)}, {OF(LEAF, 2, 5)}, {OF(LEAF, 2)}), \
+    ACT_ROW(text " with a low-rank update", f, linear_act_low_rank, {OF(LEAF, 7, 5)}, {OF(FROZEN, 3, 5)}, {OF(LEAF, 3)}, \
+            {OF(LEAF, 2, 5)}, {OF(LEAF, 3, 2)}), \
     ACT_ROW(text " far from 0", f, linear_act, {OF(LEAF, 7, 5), WITHIN(-6, 6)}, {OF(LEAF, 3, 5)}, {OF(LEAF, 3)})
     ACT("gelu", AG_GELU),
     ACT("quick_gelu", AG_QUICK_GELU),

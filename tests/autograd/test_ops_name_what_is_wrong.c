@@ -164,6 +164,18 @@ static void linear_bias(void)
 {
     ag_linear(&g, matrix(2, 3), matrix(5, 3), vector(3));
 }
+static void linear_half_an_update(void)
+{
+    ag_linear_low_rank(&g, matrix(2, 3), matrix(5, 3), NULL, (ag_low_rank){.down = matrix(2, 3)});
+}
+static void linear_update_of_another_width(void)
+{
+    ag_linear_low_rank(&g, matrix(2, 3), matrix(5, 3), NULL, (ag_low_rank){matrix(2, 4), matrix(5, 2), 1});
+}
+static void linear_update_of_two_ranks(void)
+{
+    ag_linear_low_rank(&g, matrix(2, 3), matrix(5, 3), NULL, (ag_low_rank){matrix(2, 3), matrix(5, 4), 1});
+}
 static void linear_act_width(void)
 {
     ag_linear_act(&g, matrix(2, 3), matrix(5, 4), NULL, AG_GELU);
@@ -331,6 +343,9 @@ static const struct contract {
     {"linear of another width", linear_width, "linear: x has 3 columns, w is [5,4] of rank 2"},
     {"linear with a vector as weight", linear_weight_rank, "linear: x has 3 columns, w is [3,0] of rank 1"},
     {"linear with another bias", linear_bias, "linear: w has 5 rows, b 3 entries in rank 1"},
+    {"linear with half an update", linear_half_an_update, "linear: a low-rank update of one matrix"},
+    {"linear with an update of another width", linear_update_of_another_width, "linear: w is [5,3], down has 4 columns in rank 2"},
+    {"linear with an update of two ranks", linear_update_of_two_ranks, "linear: w has 5 rows, down 2, up is [5,4] of rank 2"},
     {"linear_act of another width", linear_act_width, "linear_act: x has 3 columns, w is [5,4] of rank 2"},
     {"linear_act with an unknown activation", linear_act_unknown, "linear_act: there is no activation 7"},
     {"gather from a vector", gather_rank, "gather: the table has rank 1, not 2"},

@@ -276,6 +276,46 @@ static void the_text_tower_is_ignored_with_one_line(void **state)
     pretrained_vision_close(&p);
 }
 
+static void a_folder_fills_an_encoder_with_lora_whose_pairs_start_at_nothing(void **state)
+{
+    (void)state;
+    char path[PATH_MAX];
+    struct err e = {0};
+    struct pretrained_vision p;
+    struct vit vit[2];
+    ag_params params[2];
+    snprintf(path, sizeof path, "%s/vit_tiny", reference_path("models"));
+    if (pretrained_vision_open(path, &p, &e)) fail_msg("%s", e.text);
+    const size_t S = (size_t)p.config.image_size, size = (size_t)vit_tokens(&p.config) * (size_t)p.config.encoder.width;
+    float *pixels = calloc(VIT_CHANNELS * S * S, sizeof *pixels), *tokens = calloc(2 * size, sizeof *tokens);
+    for (size_t i = 0; i < S; i++) pixels[i * S + i] = 1;
+    for (int k = 0; k < 2; k++) {
+        p.config.encoder.lora_rank = 2 * k;
+        p.config.encoder.lora_alpha = 4;
+        ag_params_init(&params[k]);
+        vit_declare(&params[k], &p.config, "x.", &vit[k]);
+        if (pretrained_vision_fill(&p, &params[k], "x.", &e)) fail_msg("%s", e.text);
+        nn_lora_start(&params[k]);
+        for (size_t i = 0; i < params[k].n; i++) {
+            ag_param *q = params[k].at[i];
+            if (q->val) continue;
+            assert_non_null(strstr(q->name, ".lora_A.weight"));
+            ag_real *val = ag_param_own(q);
+            for (size_t j = 0; j < q->size; j++) val[j] = 1;
+        }
+        assert_int_equal(vit_encode(&vit[k], 1, pixels, tokens + (size_t)k * size, &e), 0);
+    }
+    for (size_t i = 0; i < size; i++) assert_true(tokens[i] == tokens[size + i]);
+    assert_true(params[1].n > params[0].n);
+    for (int k = 0; k < 2; k++) {
+        vit_free(&vit[k]);
+        ag_params_free(&params[k]);
+    }
+    pretrained_vision_close(&p);
+    free(pixels);
+    free(tokens);
+}
+
 int main(void)
 {
     static const struct CMUnitTest fixed[] = {
@@ -285,6 +325,7 @@ int main(void)
         cmocka_unit_test(pictures_of_another_size_are_refused_with_both_shapes),
         cmocka_unit_test(a_config_that_makes_no_sense_is_refused),
         cmocka_unit_test(the_text_tower_is_ignored_with_one_line),
+        cmocka_unit_test(a_folder_fills_an_encoder_with_lora_whose_pairs_start_at_nothing),
     };
     enum { N_FIXED = sizeof fixed / sizeof *fixed };
     size_t count;
