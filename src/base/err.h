@@ -21,7 +21,8 @@ struct err {
     char text[1024]; /* one line without an end: where, what, what to do */
 };
 
-/* Both return the code, so that a caller can write `return err_set(...)`. err_prefix puts words before the text of an error already set. */
+/* What is printed into it may be anyone's text (printable.h). Both return the code, so that a caller can write `return err_set(...)`.
+ * err_prefix puts words before the text of an error already set. */
 int err_set(struct err *e, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int err_prefix(struct err *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -1,4 +1,5 @@
 #include "log.h"
+#include "printable.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,6 +48,7 @@ static void emit(enum log_level level, const char *format, va_list args)
 {
     char line[2048];
     vsnprintf(line, sizeof line, format, args);
+    make_printable(line);
     if (sink) sink(sink_context, level, line);
     for (int k = 0; k < N_LOG_FILES; k++)
         if (files[k]) write_file(files[k], level, line);

@@ -46,15 +46,19 @@ int yaml_fail(struct yaml *y, size_t at, const char *format, ...)
     for (size_t i = 0; i < start; i++) line += y->text[i] == '\n';
     for (size_t i = start; i < at; i++) column += ((unsigned char)y->text[i] & 0xC0) != 0x80;
     show_line(shown, sizeof shown, y->text + start, end - start, column);
-    return err_set(y->e, ERR_CONFIG, "%.200s:%ld:%zu: %s\n  %5ld | %s", y->name, line, column + 1, what, line, shown);
+    err_set(y->e, ERR_CONFIG, "%.200s:%ld:%zu: %s", y->name, line, column + 1, what);
+    const size_t used = strlen(y->e->text);
+    snprintf(y->e->text + used, sizeof y->e->text - used, "\n  %5ld | %s", line, shown);
+    return ERR_CONFIG;
 }
 
-/* What libfyaml found: its first message; it counts lines from 1 and columns from 1. */
-static int fail_as_diagnosed(struct yaml *y)
+/* What libfyaml found: its first message; it counts lines from 1 and columns from 1. Some things it refuses without one: they stand behind
+ * the event before, which begins at before. */
+static int fail_as_diagnosed(struct yaml *y, size_t before)
 {
     void *place = NULL;
     const struct fy_diag_error *d = fy_diag_errors_iterate(y->diag, &place);
-    if (!d) return err_set(y->e, ERR_INTERNAL, "%.200s: libfyaml failed without a message; is memory short?", y->name);
+    if (!d) return yaml_fail(y, before, "not valid YAML, here or right behind");
     size_t at = 0;
     for (int line = 1; line < d->line && at < y->size; at++) line += y->text[at] == '\n';
     for (int column = 1; column < d->column && at < y->size && y->text[at] != '\n'; column++) {
@@ -74,6 +78,9 @@ static int check_bytes(struct yaml *y)
         unsigned char x = (unsigned char)y->text[i];
         if (i == valid || (x < 0x20 && x != '\t' && x != '\n' && x != '\r') || x == 0x7F)
             return yaml_fail(y, i, "byte 0x%02X is no printable UTF-8", x);
+        /* To YAML it ends a line, to an editor it does not: lines would be counted in two ways. */
+        if (x == '\r' && (i + 1 == y->size || y->text[i + 1] != '\n'))
+            return yaml_fail(y, i, "a carriage return inside the line: lines must end with LF or CR LF");
         if (x == '\n') {
             indentation = true;
             tab = false;
@@ -119,9 +126,10 @@ static enum yaml_kind kind_of(const struct fy_event *event)
 
 int yaml_next(struct yaml *y)
 {
+    const size_t before = y->event ? yaml_place(y) : 0;
     fy_parser_event_free(y->parser, y->event);
     y->event = fy_parser_parse(y->parser);
-    if (!y->event) return fail_as_diagnosed(y);
+    if (!y->event) return fail_as_diagnosed(y, before);
     if (y->event->type == FYET_ALIAS || fy_event_get_anchor_token(y->event))
         return yaml_fail(y, yaml_place(y), "anchors and aliases are not used here: write the value");
     if (fy_event_get_tag_token(y->event)) return yaml_fail(y, yaml_place(y), "tags are not used here: write the value alone");

@@ -2,7 +2,8 @@
  * it.
  *
  * A message is ERR_CONFIG: file:line:col, what is wrong, and below it the line and a caret. Refused before anybody sees an event: anchors,
- * aliases, tags, bytes that are no printable UTF-8, tabs in the indentation, more than YAML_LARGEST bytes.
+ * aliases, tags, bytes that are no printable UTF-8, tabs in the indentation, carriage returns inside a line,
+ * more than YAML_LARGEST bytes.
  */
 #ifndef NERVE_YAML_EVENTS_H
 #define NERVE_YAML_EVENTS_H

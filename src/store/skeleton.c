@@ -256,7 +256,8 @@ static hid_t open_image(struct reading *r)
         H5Pset_file_image_callbacks(access, &calls) >= 0 && H5Pset_file_image(access, (void *)(uintptr_t)r->data, r->size) >= 0) {
         file = H5Fopen(name, H5F_ACC_RDONLY, access);
     }
-    if (file < 0) hdf5_error(r->e, ERR_DATA, "open", r->path);
+    if (file < 0) hdf5_error(r->e, ERR_DATA, "open it", "");
+    if (file < 0) err_prefix(r->e, "%s: ", r->path);
     if (access >= 0) H5Pclose(access);
     return file;
 }
@@ -369,8 +370,13 @@ int skeleton_read(const unsigned char *data, size_t size, const char *path, skel
     const hid_t file = open_image(&r);
     if (file >= 0) {
         code = H5Ovisit2(file, H5_INDEX_NAME, H5_ITER_INC, visit_object, &r, H5O_INFO_BASIC);
-        if (code && !inner.code) hdf5_error(&inner, ERR_DATA, "list the datasets of", path);
-        if (H5Fclose(file) < 0 && !inner.code) hdf5_error(&inner, ERR_INTERNAL, "close", path);
+        bool is_hdf5 = code && !inner.code;
+        if (is_hdf5) hdf5_error(&inner, ERR_DATA, "list its datasets", "");
+        if (H5Fclose(file) < 0 && !inner.code) {
+            is_hdf5 = true;
+            hdf5_error(&inner, ERR_INTERNAL, "close it", "");
+        }
+        if (is_hdf5) err_prefix(&inner, "%s: ", path);
     }
     if (inner.code) *e = inner;
     return inner.code;

@@ -49,6 +49,24 @@ static void a_text_that_is_too_long_is_cut_and_ends(void **state)
     assert_int_equal(strlen(e.text), sizeof e.text - 1);
 }
 
+static void the_text_of_others_stays_one_line_and_says_nothing_to_a_terminal(void **state)
+{
+    (void)state;
+    struct err e;
+    err_set(&e, ERR_DATA, "name \"%s\": %s", "a\nb\033[2J\x7F", "caf\xC3\xA9 \xC3 \xFF \xC2\x9B!");
+    assert_string_equal(e.text, "name \"a b [2J \": caf\xC3\xA9 ? ?   !");
+    err_prefix(&e, "%s: ", "x\ty");
+    assert_string_equal(e.text, "x y: name \"a b [2J \": caf\xC3\xA9 ? ?   !");
+}
+
+static void a_character_that_a_limit_cuts_is_no_broken_one(void **state)
+{
+    (void)state;
+    struct err e;
+    err_set(&e, ERR_DATA, "%.4s", "caf\xC3\xA9");
+    assert_string_equal(e.text, "caf?");
+}
+
 struct lines {
     int count;
     enum log_level level;
@@ -75,10 +93,12 @@ static void a_log_line_goes_to_the_sink_with_its_level(void **state)
     assert_int_equal(lines.level, LOG_DEBUG);
     log_warning("w");
     assert_int_equal(lines.level, LOG_WARNING);
+    log_warning("a\nb\xFF");
+    assert_string_equal(lines.last, "a b?");
     log_set_sink(NULL, NULL);
     log_warning("dropped");
-    assert_int_equal(lines.count, 3);
-    assert_string_equal(lines.last, "w");
+    assert_int_equal(lines.count, 4);
+    assert_string_equal(lines.last, "a b?");
 }
 
 static void a_log_file_gets_each_line_with_time_and_level_after_what_it_held(void **state)
@@ -149,6 +169,8 @@ int main(void)
         cmocka_unit_test(err_set_keeps_code_and_text_and_returns_the_code),
         cmocka_unit_test(err_prefix_puts_words_before_and_keeps_the_code),
         cmocka_unit_test(a_text_that_is_too_long_is_cut_and_ends),
+        cmocka_unit_test(the_text_of_others_stays_one_line_and_says_nothing_to_a_terminal),
+        cmocka_unit_test(a_character_that_a_limit_cuts_is_no_broken_one),
         cmocka_unit_test(a_log_line_goes_to_the_sink_with_its_level),
         cmocka_unit_test(a_log_file_gets_each_line_with_time_and_level_after_what_it_held),
         cmocka_unit_test(a_log_file_that_cannot_be_opened_is_refused_by_name),

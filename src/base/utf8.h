@@ -1,6 +1,6 @@
 /* utf8.h - code points in and out of UTF-8: the form of RFC 3629 (no surrogates, nothing above U+10FFFF, no overlong form). */
-#ifndef DATA_UTF8_H
-#define DATA_UTF8_H
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,0 +1,12 @@
+/* kinds.h - the readers that meet mutated inputs: one a file. */
+#ifndef FUZZ_KINDS_H
+#define FUZZ_KINDS_H
+
+#include "fuzz.h"
+
+extern const struct fuzz_kind FUZZ_CONLL, FUZZ_CONFIG, FUZZ_VOCABULARY, FUZZ_SAFETENSORS, FUZZ_JSON_LINES;
+extern const struct fuzz_kind FUZZ_CHECKPOINT;        /* as damage leaves it */
+extern const struct fuzz_kind FUZZ_CHECKPOINT_SEALED; /* with a right digest */
+extern const struct fuzz_kind FUZZ_CHECKPOINT_FORGED; /* with a right digest and HDF5's own checksums right, too */
+
+#endif
