@@ -12,8 +12,9 @@
 
 #include <cmocka.h>
 
-static const struct fuzz_kind *const KINDS[] = {&FUZZ_CONLL,      &FUZZ_CONFIG,     &FUZZ_VOCABULARY,        &FUZZ_SAFETENSORS,
-                                                &FUZZ_JSON_LINES, &FUZZ_CHECKPOINT, &FUZZ_CHECKPOINT_SEALED, &FUZZ_CHECKPOINT_FORGED};
+static const struct fuzz_kind *const KINDS[] = {
+    &FUZZ_CONLL,   &FUZZ_CONFIG,     &FUZZ_VOCABULARY,        &FUZZ_SAFETENSORS,      &FUZZ_JSON_LINES,
+    &FUZZ_PICTURE, &FUZZ_CHECKPOINT, &FUZZ_CHECKPOINT_SEALED, &FUZZ_CHECKPOINT_FORGED};
 enum { N_KINDS = sizeof KINDS / sizeof *KINDS, MUTATIONS = 10000 };
 
 static struct fuzz_result result;
