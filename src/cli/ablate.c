@@ -78,9 +78,9 @@ static const struct argp ARGP = {
         "The same command started again skips what is finished and goes on with what is not. SIGINT and SIGTERM are passed on to the runs, "
         "which save; it ends with 130 or 143.\n\n"
         "Examples:\n"
-        "  nerve ablate configs/ablation/crf.yaml data.dir=synth --out crf --dry-run\n"
+        "  nerve ablate configs/ablation/crf.yaml data.dir=synth --out crf -n\n"
         "  nerve ablate configs/ablation/crf.yaml data.dir=synth --out crf\n"
-        "  nerve ablate configs/ablation/crf.yaml data.dir=synth --out crf --jobs 2",
+        "  nerve ablate configs/ablation/crf.yaml data.dir=synth --out crf -j 2",
     .children = CLI_COMMON,
 };
 

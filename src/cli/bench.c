@@ -52,10 +52,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 }
 
 static const struct argp_option OPTIONS[] = {
-    {.name = "shape",
-     .key = 's',
-     .arg = "SHAPE|FOLDER",
-     .doc = "minilm, bert-base, or a folder whose config.json has the sizes (default minilm)"},
+    {.name = "shape", .key = 's', .arg = "minilm|bert-base|FOLDER", .doc = "default: minilm"},
     {.name = "batch", .key = 'b', .arg = "N", .doc = "tweets in a batch (default 16 for train, 32 for predict)"},
     {.name = "threads", .key = 't', .arg = "N", .doc = "threads (default: one for each processor)"},
     {.name = "lengths", .key = 'l', .arg = "FILE", .doc = "the word pieces of one tweet in each line (default: as in Twitter-2017)"},
@@ -67,14 +64,15 @@ static const struct argp ARGP = {
     .options = OPTIONS,
     .parser = parse,
     .args_doc = "train [KEY=VALUE...]\npredict [KEY=VALUE...]",
-    .doc = "Measure where time and memory of training or prediction go, on random weights in the shape of an encoder and tweets of real "
-           "lengths; KEY=VALUE sets a key of the configuration, as model.crf or model.frozen_layers."
-           "\vTokens are word pieces; there are no others, since nothing is padded. Beside each round of batches a plain product of "
-           "matrices (sgemm) is measured: the share of it is what to compare between machines and days.\n\n"
-           "Examples:\n"
-           "  nerve bench predict\n"
-           "  nerve bench train --batch 8 --json\n"
-           "  nerve bench train --threads 1 model.crf=false model.frozen_layers=6",
+    .doc =
+        "Measure where time and memory of training or prediction go, on random weights in the shape of an encoder and tweets of real "
+        "lengths; KEY=VALUE sets a key of the configuration, as model.crf or model.frozen_layers."
+        "\vThe sizes of a FOLDER are those of its config.json. Tokens are word pieces; there are no others, since nothing is padded. Beside each round of batches a plain product of "
+        "matrices (sgemm) is measured: the share of it is what to compare between machines and days.\n\n"
+        "Examples:\n"
+        "  nerve bench predict\n"
+        "  nerve bench train --batch 8 --json\n"
+        "  nerve bench train --threads 1 model.crf=false model.frozen_layers=6",
     .children = CLI_COMMON,
 };
 

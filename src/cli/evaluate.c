@@ -61,9 +61,9 @@ static const struct argp ARGP = {
         "Score a trained model on a split: precision, recall and F1 of entities, micro, macro and per type, under the lenient (conlleval) "
         "and the strict (IOB2) reading, with a 95 % bootstrap interval over tweets. Entities behind the model's longest tweet count as misses."
         "\vExamples:\n"
-        "  nerve evaluate --model runs/synth\n"
-        "  nerve evaluate --model runs/synth --split valid --json\n"
-        "  nerve evaluate --model runs/synth/checkpoints/best.h5 --data synth",
+        "  nerve evaluate --model runs/one\n"
+        "  nerve evaluate --model runs/one --split valid --json\n"
+        "  nerve evaluate --model runs/one/checkpoints/best.h5 --data synth",
     .children = CLI_COMMON,
 };
 

@@ -75,8 +75,8 @@ static const struct argp ARGP = {
         "hdf5: everything that the checkpoint holds, for h5py and other tools."
         "\vnerve reads the folder as model.encoder. It does not read the plain HDF5 file, which has no digest to be checked.\n\n"
         "Examples:\n"
-        "  nerve export runs/synth --to safetensors --out exported/encoder\n"
-        "  nerve export runs/synth/checkpoints/last.h5 --to hdf5 --out exported/last.h5",
+        "  nerve export runs/one --to safetensors --out exported/encoder\n"
+        "  nerve export runs/one --to hdf5 --out exported/one.h5",
     .children = CLI_COMMON,
 };
 

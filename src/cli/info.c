@@ -55,7 +55,7 @@ static const struct argp ARGP = {
         "\vExamples:\n"
         "  nerve info\n"
         "  OPENBLAS_CORETYPE=Haswell nerve info --json\n"
-        "  nerve info runs/synth/checkpoints/last.h5",
+        "  nerve info runs/one/checkpoints/last.h5",
     .children = CLI_COMMON,
 };
 

@@ -246,9 +246,9 @@ static const struct argp ARGP = {
         "Answers as JSON lines have the shape of Hugging Face's token classification; start and end count characters of the text. A line that cannot "
         "be read gives an object with its number and the error, the rest goes on, and the exit status is 65.\n\n"
         "Examples:\n"
-        "  echo 'Justin Bieber played in Paris' | nerve predict --model runs/synth\n"
-        "  nerve predict --model runs/synth --format conll synth/test.txt\n"
-        "  nerve predict --model runs/synth --format jsonl synth/test.txt",
+        "  echo 'Justin Bieber played in Paris' | nerve predict --model runs/one\n"
+        "  nerve predict --model runs/one --format conll synth/test.txt\n"
+        "  nerve predict --model runs/one --format jsonl synth/test.txt",
     .children = CLI_COMMON,
 };
 

@@ -103,7 +103,7 @@ static const struct argp ARGP = {
            "between sentences; only the last two columns count. IMGID and -DOCSTART- lines are skipped. '-' reads stdin.\n\n"
            "Examples:\n"
            "  nerve score predictions.txt\n"
-           "  paste -d'\\t' gold.conll <(cut -f2 predicted.conll) | nerve score --json -",
+           "  paste -d'\\t' gold.conll <(cut -f2 found.conll) | nerve score --json -",
     .children = CLI_COMMON,
 };
 

@@ -102,10 +102,10 @@ static const struct argp ARGP = {
         "that this process held.\n\n"
         "Examples:\n"
         "  nerve train configs/synth.yaml data.dir=synth --dry-run\n"
-        "  nerve train configs/synth.yaml data.dir=synth --out runs/synth\n"
-        "  nerve train configs/synth.yaml data.dir=synth --out runs/synth --resume\n"
-        "  nerve train configs/synth.yaml data.dir=synth --out runs/synth --force\n"
-        "  nerve train configs/synth.yaml data.dir=synth train.seed=2 --out runs/two",
+        "  nerve train configs/synth.yaml data.dir=synth --out runs/one\n"
+        "  nerve train configs/synth.yaml data.dir=synth --out runs/one --resume\n"
+        "  nerve train configs/synth.yaml data.dir=synth --out runs/one --force\n"
+        "  nerve train configs/synth.yaml data.dir=synth train.seed=2 --out two",
     .children = CLI_COMMON,
 };
 

@@ -46,6 +46,8 @@ def rows(options, choices):
     yield 'evaluate --split t', ['test', 'train']
     yield 'evaluate -s v', ['valid']
     yield 'evaluate --data ', ['data', 'run']
+    yield 'bench train --shape ', ['bert-base', 'data', 'minilm', 'run']
+    yield 'bench predict --shape=mi', ['--shape=minilm']
     yield 'synth --tweets ', []
     yield 'synth ', ['data', 'run']
     yield 'data ', ['check', 'stats']
@@ -87,6 +89,7 @@ def main(nerve, root):
 
     for name, text in [('', ask(nerve, '--help')), *helps.items()]:
         check(f'the help of nerve {name} fits a terminal of 80 columns', [line for line in text.splitlines() if len(line) > 79])
+        check(f'the examples of nerve {name} fit a page of the manual', [line for line in text.splitlines() if re.match(r'  \S*.*\bnerve \w', line) and len(line) > 71])
         check(f'the help of nerve {name} has each option in its column', [line for line in text.splitlines() if re.match(r' +-\w,  ', line)])
 
     table = list(rows(options, {name: choices_of(text) for name, text in helps.items()}))

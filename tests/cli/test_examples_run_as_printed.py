@@ -3,7 +3,7 @@ those above have made.
 
     test_examples_run_as_printed.py NERVE CONFIGS
 
-The directory of the examples holds configs/ (with fewer and smaller steps), gold.conll, predicted.conll and predictions.txt; all else they make.
+The directory of the examples holds configs/ (with fewer and smaller steps), gold.conll, found.conll and predictions.txt; all else they make.
 """
 import os
 import pathlib
@@ -29,7 +29,7 @@ def fill(directory, configs):
             lines = [f'  {line.split(":")[0].strip()}: {SMALL[line.split(":")[0].strip()]}' if line.split(':')[0].strip() in SMALL else line for line in lines]
         (directory / 'configs' / config.name).write_text('\n'.join(lines) + '\n')
     (directory / 'gold.conll').write_text(GOLD)
-    (directory / 'predicted.conll').write_text(PREDICTED)
+    (directory / 'found.conll').write_text(PREDICTED)
     rows = zip(GOLD.splitlines(), PREDICTED.splitlines())
     (directory / 'predictions.txt').write_text(''.join(f'{a}\t{b.split(chr(9))[1]}\n' if a else '\n' for a, b in rows))
 
