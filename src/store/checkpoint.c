@@ -67,6 +67,7 @@ static void table_free(struct table *t)
 
 struct checkpoint_writer {
     struct table table;
+    bool has_pieces;  /* of one array */
     struct err error; /* the first that adding met */
 };
 
@@ -118,11 +119,12 @@ static void add(struct checkpoint_writer *w, char *path, struct entry entry)
     free(entry.owned);
 }
 
-void checkpoint_add_array(struct checkpoint_writer *w, const char *path, enum array_type type, int rank, const size_t *dim,
-                          const void *data)
+static void add_array(struct checkpoint_writer *w, const char *path, enum array_type type, int rank, const size_t *dim, struct entry entry)
 {
-    struct entry entry = {.array = {.type = type, .rank = rank, .size = 1, .data = data}};
-    size_t bytes;
+    size_t bytes, given = 0;
+    entry.array.type = type;
+    entry.array.rank = rank;
+    entry.array.size = 1;
     if (!w) return;
     if (rank < 0 || rank > ARRAY_MAX_RANK || !skeleton_knows(type)) {
         note(w, path, "a type or rank that checkpoints have not");
@@ -133,7 +135,23 @@ void checkpoint_add_array(struct checkpoint_writer *w, const char *path, enum ar
         if (!size_mul(entry.array.size, dim[i], &entry.array.size)) note(w, path, "the product of its shape overflows");
     }
     if (!size_mul(entry.array.size, array_type_size(type), &bytes)) note(w, path, "the product of its shape overflows");
+    for (size_t i = 0; i < entry.n_pieces; i++) given += entry.piece[i].size;
+    if (!entry.array.data && given != bytes) note(w, path, "its pieces are not of its size");
     add(w, strdup(path), entry);
+}
+
+void checkpoint_add_array(struct checkpoint_writer *w, const char *path, enum array_type type, int rank, const size_t *dim,
+                          const void *data)
+{
+    add_array(w, path, type, rank, dim, (struct entry){.array.data = data});
+}
+
+void checkpoint_add_pieces(struct checkpoint_writer *w, const char *path, enum array_type type, int rank, const size_t *dim, size_t n,
+                           const struct array_piece *piece)
+{
+    if (w && w->has_pieces) note(w, path, "another array is in pieces already");
+    if (w) w->has_pieces = true;
+    add_array(w, path, type, rank, dim, (struct entry){.piece = piece, .n_pieces = n});
 }
 
 static void add_meta(struct checkpoint_writer *w, const char *name, struct array array, bool is_text, const void *value, size_t bytes)
@@ -171,16 +189,40 @@ struct writing {
     size_t block; /* bytes in front of the HDF5 data: CONTAINER_BLOCK, or none in a plain file */
     int fd, skeleton;
     size_t next; /* of the file, everything before it is written */
+    struct container_gap gap;
     struct hash_stream *stream;
     struct hash digest;
     struct err *e;
 };
 
-static int emit(struct writing *w, const void *data, size_t size)
+/* Bytes that the digest leaves out. */
+static int emit_apart(struct writing *w, const void *data, size_t size)
 {
     w->next += size;
-    hash_add(w->stream, data, size);
     return file_write_all(w->fd, data, size, w->path, w->e);
+}
+
+static int emit(struct writing *w, const void *data, size_t size)
+{
+    hash_add(w->stream, data, size);
+    return emit_apart(w, data, size);
+}
+
+static int emit_values(struct writing *w, const struct entry *entry)
+{
+    int code = 0;
+    if (!entry->piece) return emit(w, entry->array.data, entry->array.size * array_type_size(entry->array.type));
+    for (size_t i = 0; i < entry->n_pieces && !code; i++) code = emit_apart(w, entry->piece[i].data, entry->piece[i].size);
+    return code;
+}
+
+static void find_gap(struct writing *w)
+{
+    for (size_t i = 0; i < w->table->count; i++) {
+        const struct entry *entry = &w->table->entry[i];
+        const size_t size = entry->array.size * array_type_size(entry->array.type);
+        if (entry->piece && size > 0) w->gap = (struct container_gap){.offset = entry->offset, .size = size};
+    }
 }
 
 /* What libhdf5 made, up to a place in the file. */
@@ -210,10 +252,10 @@ static int emit_all(struct writing *w, size_t size)
     int code = 0;
     qsort(w->table->entry, w->table->count, sizeof *w->table->entry, compare_offsets);
     for (size_t i = 0; i < w->table->count && !code; i++) {
-        const struct array *a = &w->table->entry[i].array;
-        if (a->size == 0) continue;
-        code = emit_skeleton(w, w->table->entry[i].offset);
-        if (!code) code = emit(w, a->data, a->size * array_type_size(a->type));
+        const struct entry *entry = &w->table->entry[i];
+        if (entry->array.size == 0) continue;
+        code = emit_skeleton(w, entry->offset);
+        if (!code) code = emit_values(w, entry);
     }
     return code ? code : emit_skeleton(w, size);
 }
@@ -241,14 +283,16 @@ static int fill(void *context, const char *temp_path, int fd, struct err *e)
     if ((code = skeleton_make(w->table->entry, w->table->count, w->block, &w->skeleton, &size, e))) {
         return err_prefix(e, "%s: cannot write the checkpoint: ", w->path);
     }
+    find_gap(w);
     w->stream = hash_begin();
+    container_begin(w->stream, &w->gap);
     w->next = w->block;
     code = file_write_all(fd, zeros, w->block, w->path, e);
     if (!code) code = emit_all(w, size);
     w->digest = hash_end(w->stream);
     close(w->skeleton);
     if (code || w->block == 0) return code;
-    container_make(block, size - CONTAINER_BLOCK, &w->digest);
+    container_make(block, size - CONTAINER_BLOCK, &w->gap, &w->digest);
     if (lseek(fd, 0, SEEK_SET) != 0) return err_set(e, ERR_IO, "%s: cannot write: %m", w->path);
     return file_write_all(fd, block, sizeof block, w->path, e);
 }

@@ -25,13 +25,21 @@ void checkpoint_add_array(struct checkpoint_writer *w, const char *path, enum ar
 void checkpoint_add_text(struct checkpoint_writer *w, const char *name, const char *text); /* any length, UTF-8 */
 void checkpoint_add_integer(struct checkpoint_writer *w, const char *name, int64_t value);
 void checkpoint_add_number(struct checkpoint_writer *w, const char *name, double value);
+/* An array whose values lie in n pieces, one behind the other. The file's digest leaves them out, so that a large one need not be read to
+ * open the file: who adds it keeps digests of what it holds in another array. One array of a file at most. */
+struct array_piece {
+    const void *data;
+    size_t size; /* bytes */
+};
+void checkpoint_add_pieces(struct checkpoint_writer *w, const char *path, enum array_type type, int rank, const size_t *dim, size_t n,
+                           const struct array_piece *piece);
 int checkpoint_write(const struct checkpoint_writer *w, const char *path, struct hash *digest, struct err *e); /* digest may be NULL */
 void checkpoint_discard(struct checkpoint_writer *w);                                                          /* NULL is fine */
 
 /* ---- reading ---- */
 struct checkpoint;
-/* ERR_NOINPUT: not there. ERR_DATA: not a checkpoint, cut short, damaged (digest), of an unknown container version, or with a dataset of
- * another kind than those above. */
+/* Reads all of the file but the values of an array that was added in pieces. ERR_NOINPUT: not there. ERR_DATA: not a checkpoint, cut short,
+ * damaged (digest), of an unknown container version, or with a dataset of another kind than those above. */
 int checkpoint_open(const char *path, struct checkpoint **out, struct err *e);
 void checkpoint_close(struct checkpoint *c); /* NULL is fine */
 struct hash checkpoint_digest(const struct checkpoint *c);

@@ -1,4 +1,5 @@
 #include "container.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -7,18 +8,41 @@ struct block {
     uint32_t version, zero;
     uint64_t length;
     struct hash digest;
-    unsigned char zeros[472];
+    struct container_gap gap;
+    unsigned char zeros[456];
 };
-_Static_assert(sizeof(struct block) == CONTAINER_BLOCK && offsetof(struct block, digest) == 24, "the layout of container.h");
+_Static_assert(sizeof(struct block) == CONTAINER_BLOCK && offsetof(struct block, digest) == 24 && offsetof(struct block, gap) == 40,
+               "the layout of container.h");
 
 static const unsigned char hdf5[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n'}; /* the signature of a file without user block */
 static const char magic[8] = {'N', 'E', 'R', 'V', 'E', 'C', 'K', 'P'};
 
-void container_make(unsigned char block[CONTAINER_BLOCK], uint64_t length, const struct hash *digest)
+void container_begin(struct hash_stream *digest, const struct container_gap *gap)
 {
-    struct block b = {.version = CONTAINER_VERSION, .length = length, .digest = *digest};
+    if (gap->size > 0) hash_add(digest, gap, sizeof *gap);
+}
+
+void container_make(unsigned char block[CONTAINER_BLOCK], uint64_t length, const struct container_gap *gap, const struct hash *digest)
+{
+    struct block b = {.version = gap->size > 0 ? 2 : 1, .length = length, .digest = *digest, .gap = *gap};
     memcpy(b.magic, magic, sizeof magic);
     memcpy(block, &b, sizeof b);
+}
+
+static bool gap_fits(const struct block *b, size_t size)
+{
+    if (b->version == 1) return b->gap.offset == 0 && b->gap.size == 0;
+    return b->gap.size > 0 && b->gap.offset >= sizeof *b && b->gap.offset <= size && b->gap.size <= size - b->gap.offset;
+}
+
+static struct hash digest_of(const struct block *b, const struct file_map *map)
+{
+    struct hash_stream *digest = hash_begin();
+    const size_t before = b->gap.size > 0 ? (size_t)b->gap.offset : map->size, behind = before + (size_t)b->gap.size;
+    container_begin(digest, &b->gap);
+    hash_add(digest, map->data + sizeof *b, before - sizeof *b);
+    hash_add(digest, map->data + behind, map->size - behind);
+    return hash_end(digest);
 }
 
 int container_check(const struct file_map *map, const char *path, struct hash *digest, struct err *e)
@@ -38,8 +62,8 @@ int container_check(const struct file_map *map, const char *path, struct hash *d
     }
     memcpy(&b, map->data, sizeof b);
     if (memcmp(b.magic, magic, sizeof magic) != 0) return err_set(e, ERR_DATA, "%s: not a checkpoint of nerve", path);
-    if (b.version != CONTAINER_VERSION) {
-        return err_set(e, ERR_DATA, "%s: a checkpoint in version %ju of the container; this program reads version %d", path,
+    if (b.version < 1 || b.version > CONTAINER_VERSION) {
+        return err_set(e, ERR_DATA, "%s: a checkpoint in version %ju of the container; this program reads versions 1 to %d", path,
                        (uintmax_t)b.version, CONTAINER_VERSION);
     }
     const size_t length = map->size - sizeof b;
@@ -47,8 +71,9 @@ int container_check(const struct file_map *map, const char *path, struct hash *d
         return err_set(e, ERR_DATA, "%s: the checkpoint %s: %zu bytes where %ju were written; use another one", path,
                        b.length > length ? "was cut short" : "has grown", length, (uintmax_t)b.length);
     }
-    const struct hash found = hash_bytes(map->data + sizeof b, length);
-    if (b.zero || memcmp(b.zeros, zeros, sizeof zeros) != 0 || memcmp(found.bytes, b.digest.bytes, sizeof found.bytes) != 0) {
+    const bool fits = gap_fits(&b, map->size);
+    const struct hash found = fits ? digest_of(&b, map) : (struct hash){{0}};
+    if (!fits || b.zero || memcmp(b.zeros, zeros, sizeof zeros) != 0 || memcmp(found.bytes, b.digest.bytes, sizeof found.bytes) != 0) {
         return err_set(e, ERR_DATA, "%s: the checkpoint is damaged: its content is not what was written; use another one", path);
     }
     *digest = found;

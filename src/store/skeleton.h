@@ -15,9 +15,13 @@
 
 enum { SKELETON_ALIGNMENT = 64 };
 
+struct array_piece; /* of an array that does not lie in one place before it is written, see checkpoint.h */
+
 struct entry {
     struct array array; /* its name is the path in the file; a text is U8 [bytes] */
     bool is_text;
+    const struct array_piece *piece; /* [n_pieces] instead of array.data, of an array to be written that has them */
+    size_t n_pieces;
     void *owned;   /* the values, where they belong to the entry and not to the caller or the file; else NULL */
     size_t offset; /* in the file, of the values: a multiple of SKELETON_ALIGNMENT */
 };

@@ -117,7 +117,7 @@ def main(nerve, root):
     def constant(header, name):
         return re.search(rf'\b{name} = (\d+)', (pathlib.Path(root) / header).read_text()).group(1)
     check('nerve-checkpoint(5) tells the versions of the source', missing(
-        [f'version of the block, 32 bits: {constant("src/store/container.h", "CONTAINER_VERSION")}\n',
+        [f'version of the block, 32 bits: 1, or {constant("src/store/container.h", "CONTAINER_VERSION")} where there is a gap\n',
          f'at present {constant("src/nerve/model_store.h", "MODEL_FORMAT")}.', f'from {constant("src/nerve/model_store.h", "MODEL_FORMAT_OLDEST")} on'],
         plain['checkpoint']))
     members = re.findall(r'checkpoint_add_(?:text|integer|number)\(w, "(\w+)"', (pathlib.Path(root) / 'src/nerve/model_store.c').read_text())

@@ -30,7 +30,7 @@ static void seal(unsigned char *data, size_t size, const struct seed *of)
     (void)of;
     if (size < CONTAINER_BLOCK) return;
     const struct hash digest = hash_bytes(data + CONTAINER_BLOCK, size - CONTAINER_BLOCK);
-    container_make(data, size - CONTAINER_BLOCK, &digest);
+    container_make(data, size - CONTAINER_BLOCK, &(struct container_gap){0}, &digest);
 }
 
 static uint32_t rotate(uint32_t x, int k)

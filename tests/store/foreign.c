@@ -12,7 +12,7 @@ int foreign_seal(const char *path)
     unsigned char block[CONTAINER_BLOCK];
     if (file_map(path, &map, &e) || map.size < sizeof block) return -1;
     const struct hash digest = hash_bytes(map.data + sizeof block, map.size - sizeof block);
-    container_make(block, map.size - sizeof block, &digest);
+    container_make(block, map.size - sizeof block, &(struct container_gap){0}, &digest);
     file_unmap(&map);
     FILE *f = fopen(path, "r+b");
     if (!f) return -1;

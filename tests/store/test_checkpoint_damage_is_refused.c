@@ -103,20 +103,26 @@ static void a_byte_more_is_refused(void **state)
     free(grown);
 }
 
-static void refuse_changed(size_t place, const char *message)
+static void refuse_changed_by(int step, size_t place, const char *message)
 {
     char *changed = malloc(good_size);
     assert_non_null(changed);
     memcpy(changed, good, good_size);
-    changed[place]++;
+    changed[place] = (char)(changed[place] + step);
     file_is_refused(write_file("changed.h5", changed, good_size), ERR_DATA, message);
     free(changed);
+}
+
+static void refuse_changed(size_t place, const char *message)
+{
+    refuse_changed_by(1, place, message);
 }
 
 static void another_version_is_named(void **state)
 {
     (void)state;
-    refuse_changed(8, "a checkpoint in version 2 of the container; this program reads version 1");
+    refuse_changed_by(CONTAINER_VERSION, 8, "a checkpoint in version 3 of the container; this program reads versions 1 to 2");
+    refuse_changed_by(-1, 8, "a checkpoint in version 0 of the container; this program reads versions 1 to 2");
 }
 
 static void another_magic_is_no_checkpoint(void **state)

@@ -417,6 +417,19 @@ static void add_dots(struct checkpoint_writer *w)
     add_name(w, "/a/../b");
 }
 
+static const struct array_piece halves[2] = {{bytes, 2}, {bytes + 2, 3}};
+
+static void add_too_few_pieces(struct checkpoint_writer *w)
+{
+    checkpoint_add_pieces(w, "/pieces", ARRAY_U8, 1, (const size_t[]){5}, 1, halves);
+}
+
+static void add_pieces_twice(struct checkpoint_writer *w)
+{
+    checkpoint_add_pieces(w, "/pieces", ARRAY_U8, 1, (const size_t[]){5}, 2, halves);
+    checkpoint_add_pieces(w, "/more", ARRAY_U8, 1, (const size_t[]){5}, 2, halves);
+}
+
 static const struct misuse {
     const char *name;
     void (*fill)(struct checkpoint_writer *w);
@@ -433,6 +446,8 @@ static const struct misuse {
     {"the_root_as_a_path", add_root, "\"/\" in a checkpoint: not a path"},
     {"an_empty_path", add_no_name, "\"\" in a checkpoint: not a path"},
     {"an_empty_name_in_a_path", add_two_slashes, "\"/a//b\" in a checkpoint: not a path"},
+    {"pieces_of_another_size", add_too_few_pieces, "\"/pieces\" in a checkpoint: its pieces are not of its size"},
+    {"two_arrays_in_pieces", add_pieces_twice, "\"/more\" in a checkpoint: another array is in pieces already"},
     {"a_dot_in_a_path", add_dot, "\"/a/./b\" in a checkpoint: not a path"},
     {"two_dots_in_a_path", add_dots, "\"/a/../b\" in a checkpoint: not a path"},
 };
