@@ -146,7 +146,7 @@ int checkpoint_describe(const char *run_or_checkpoint, struct json **out, struct
     checkpoint_close(c);
     if (code) {
         json_free(json);
-        return err_prefix(e, "%s: ", path);
+        return code;
     }
     *out = json;
     return 0;

@@ -118,8 +118,9 @@ int checkpoint_check_format(const struct checkpoint *c, struct err *e)
     int64_t format;
     int code = checkpoint_integer(c, "format", &format, e);
     if (code || (format >= MODEL_FORMAT_OLDEST && format <= MODEL_FORMAT)) return code;
-    return err_set(e, ERR_DATA, "the checkpoint has format %lld, of %s nerve; this one, nerve %s, reads formats %d to %d",
-                   (long long)format, format > MODEL_FORMAT ? "a later" : "no", machine_version(), MODEL_FORMAT_OLDEST, MODEL_FORMAT);
+    return err_set(e, ERR_DATA, "%s: the checkpoint has format %lld, of %s nerve; this one, nerve %s, reads formats %d to %d",
+                   checkpoint_path(c), (long long)format, format > MODEL_FORMAT ? "a later" : "no", machine_version(), MODEL_FORMAT_OLDEST,
+                   MODEL_FORMAT);
 }
 
 int checkpoint_config(const struct checkpoint *c, const char *path, struct nerve_config *config, struct err *e)
@@ -140,7 +141,14 @@ static int read_types(const struct checkpoint *c, struct tag_set *types, struct 
     char *text = NULL, *rest = NULL;
     int code = checkpoint_text(c, "types", &text, e);
     if (code) return code;
-    for (char *line = strtok_r(text, "\n", &rest); line && !code; line = strtok_r(NULL, "\n", &rest)) code = tag_set_add(types, line, e);
+    for (char *line = strtok_r(text, "\n", &rest); line && !code; line = strtok_r(NULL, "\n", &rest)) {
+        const int before = types->n_types;
+        if ((code = tag_set_add(types, line, e))) break;
+        /* Their order says which row of the head is whose. */
+        if (types->n_types == before || strcmp(types->types[before], line) != 0 || types->n_types > DATASET_TYPES_MAX)
+            code =
+                err_set(e, ERR_DATA, "%s: \"/meta/types\" is no list of at most %d names in order", checkpoint_path(c), DATASET_TYPES_MAX);
+    }
     free(text);
     return code;
 }
@@ -171,7 +179,7 @@ static int read_shape(const struct checkpoint *c, const char *path, struct model
         (code = checkpoint_integer(c, "max_length", &max_length, e)))
         return code;
     if (max_length < 3 || max_length > s->encoder.max_positions)
-        return err_set(e, ERR_DATA, "max_length %lld does not fit the encoder", (long long)max_length);
+        return err_set(e, ERR_DATA, "%s: max_length %lld does not fit the encoder", path, (long long)max_length);
     s->encoder.encoder.dropout_hidden = config.model.dropout_hidden;
     s->encoder.encoder.dropout_attention = config.model.dropout_attention;
     s->vocabulary_size = strlen(s->vocabulary);
@@ -198,7 +206,7 @@ int model_open(const struct checkpoint *c, const char *path, struct model *m, st
     int code = read_shape(c, path, &shape, e);
     if (code) {
         model_shape_free(&shape);
-        return err_prefix(e, "%s: ", path);
+        return code;
     }
     if ((code = model_declare(m, &shape, e))) return err_prefix(e, "%s: ", path);
     for (size_t k = 0; k < m->params.n && !code; k++) {
@@ -206,10 +214,7 @@ int model_open(const struct checkpoint *c, const char *path, struct model *m, st
         code = find_values(c, "/parameters", m->params.at[k], &values, e);
         if (!code) ag_param_borrow(m->params.at[k], values);
     }
-    if (code) {
-        model_free(m);
-        err_prefix(e, "%s: ", path);
-    }
+    if (code) model_free(m);
     return code;
 }
 

@@ -353,8 +353,13 @@ int checkpoint_open(const char *path, struct checkpoint **out, struct err *e)
         goto failed;
     }
     if ((code = file_map(path, &c->map, e)) || (code = container_check(&c->map, path, &c->digest, e))) goto failed;
-    if ((code = skeleton_read(c->map.data, c->map.size, path, collect, c, e))) goto failed;
+    if ((code = skeleton_read(c->map.data, c->map.size, CONTAINER_BLOCK, path, collect, c, e))) goto failed;
     table_sort(&c->table);
+    for (size_t i = 1; i < c->table.count; i++) {
+        if (compare_paths(&c->table.entry[i - 1], &c->table.entry[i]) != 0) continue;
+        code = err_set(e, ERR_DATA, "%s: the checkpoint has \"%.200s\" twice", path, c->table.entry[i].array.name);
+        goto failed;
+    }
     *out = c;
     return 0;
 failed:
@@ -369,6 +374,11 @@ void checkpoint_close(struct checkpoint *c)
     file_unmap(&c->map);
     free(c->path);
     free(c);
+}
+
+const char *checkpoint_path(const struct checkpoint *c)
+{
+    return c->path;
 }
 
 struct hash checkpoint_digest(const struct checkpoint *c)

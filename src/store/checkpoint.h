@@ -1,10 +1,10 @@
 /* checkpoint.h - a checkpoint is an HDF5 file behind a 512-byte user block that holds magic, container version, length and the XXH3 digest
  * of the rest.
  *
- * Length and digest are checked before libhdf5 sees the file. Arrays are contiguous little-endian datasets aligned to 64 bytes. Texts and
+ * Length and digest are checked before anything else is read. Arrays are contiguous little-endian datasets aligned to 64 bytes. Texts and
  * numbers are scalar datasets in the group /meta: a text a string of fixed length, a number F64, an integer I64. The same content gives the
  * same bytes, in whatever order it was added. Written through file_write_atomic. libhdf5 is not thread-safe: one call of checkpoint_write
- * or checkpoint_open at a time.
+ * at a time.
  */
 #ifndef STORE_CHECKPOINT_H
 #define STORE_CHECKPOINT_H
@@ -41,7 +41,8 @@ struct checkpoint;
 /* Reads all of the file but the values of an array that was added in pieces. ERR_NOINPUT: not there. ERR_DATA: not a checkpoint, cut short,
  * damaged (digest), of an unknown container version, or with a dataset of another kind than those above. */
 int checkpoint_open(const char *path, struct checkpoint **out, struct err *e);
-void checkpoint_close(struct checkpoint *c); /* NULL is fine */
+void checkpoint_close(struct checkpoint *c);             /* NULL is fine */
+const char *checkpoint_path(const struct checkpoint *c); /* as it was opened */
 struct hash checkpoint_digest(const struct checkpoint *c);
 /* Values of a dataset in the mapped file, valid until checkpoint_close. ERR_DATA where it is absent or of another type or shape. */
 int checkpoint_array(const struct checkpoint *c, const char *path, enum array_type type, int rank, const size_t *dim, const void **data,

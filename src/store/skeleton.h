@@ -1,8 +1,8 @@
-/* skeleton.h - the HDF5 side of a checkpoint: which arrays the file has and where in it their values lie. The only room that knows HDF5.
+/* skeleton.h - the HDF5 side of a checkpoint: which arrays the file has and where in it their values lie.
  *
- * The values themselves never go through libhdf5: they are written and mapped at the places that it names. So it meets no disk when a file
- * is written, where it reports a full one late or not at all and cannot close the file then; and no file when one is read, but the bytes
- * whose digest was checked.
+ * libhdf5 makes the file around the values and never sees the values: they are written and mapped at the places that it names. So it meets
+ * no disk, where it reports a full one late or not at all and cannot close the file then. A file that is read it does not meet at all: of
+ * wrong metadata it crashes.
  */
 #ifndef STORE_SKELETON_H
 #define STORE_SKELETON_H
@@ -33,9 +33,11 @@ bool skeleton_knows(enum array_type type);
  * sets the offset of each entry. Close *fd. */
 int skeleton_make(struct entry *entry, size_t n, size_t user_block, int *fd, size_t *size, struct err *e);
 
-/* Calls visit for every dataset of the file; its name and the entry are good during the call only, the data points into the file. ERR_DATA
- * where one is of another kind than skeleton_make makes. path is for the messages. */
+/* Calls visit for every dataset of the file that follows user_block bytes; its name and the entry are good during the call only, the data
+ * points into the file. ERR_DATA where one is of another kind than skeleton_make makes, or the file none of HDF5 1.8's form. path is for
+ * the messages. */
 typedef int (*skeleton_visit)(void *context, const struct entry *entry, struct err *e);
-int skeleton_read(const unsigned char *data, size_t size, const char *path, skeleton_visit visit, void *context, struct err *e);
+int skeleton_read(const unsigned char *data, size_t size, size_t user_block, const char *path, skeleton_visit visit, void *context,
+                  struct err *e);
 
 #endif

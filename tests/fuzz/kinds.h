@@ -5,8 +5,8 @@
 #include "fuzz.h"
 
 extern const struct fuzz_kind FUZZ_CONLL, FUZZ_CONFIG, FUZZ_VOCABULARY, FUZZ_SAFETENSORS, FUZZ_JSON_LINES, FUZZ_PICTURE;
-extern const struct fuzz_kind FUZZ_CHECKPOINT;        /* as damage leaves it */
-extern const struct fuzz_kind FUZZ_CHECKPOINT_SEALED; /* with a right digest */
-extern const struct fuzz_kind FUZZ_CHECKPOINT_FORGED; /* with a right digest and HDF5's own checksums right, too */
+extern const struct fuzz_kind FUZZ_CHECKPOINT;          /* as damage leaves it */
+extern const struct fuzz_kind FUZZ_CHECKPOINT_SEALED;   /* with a right digest */
+extern const struct fuzz_kind FUZZ_CHECKPOINT_METADATA; /* with a right digest, and wrong where HDF5's structure stands */
 
 #endif

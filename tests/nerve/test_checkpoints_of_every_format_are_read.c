@@ -5,6 +5,7 @@
  * FORMATS is the folder: checkpoint-N.h5, of format N, and checkpoint-N.json beside it, {"sentences": [{words, tags, marginals [n][L]}]}.
  */
 #include "files.h"
+#include "foreign.h"
 #include "json.h"
 #include "model_store.h"
 #include "reference.h"
@@ -134,6 +135,34 @@ static void opens_and_predicts_what_it_did(void **state)
     checkpoint_close(c);
 }
 
+/* The rows of the head are the types in their order: other names in the same place would be other entities. */
+static void types_out_of_order_are_refused(void **state)
+{
+    char path[PATH_MAX + 16], stored[PATH_MAX], *bytes, *types = NULL;
+    size_t size;
+    struct checkpoint *c = NULL;
+    struct model m;
+    struct err e = {0};
+    (void)state;
+    snprintf(stored, sizeof stored, "%s/checkpoint-%d.h5", FORMATS, MODEL_FORMAT);
+    snprintf(path, sizeof path, "%s/types.h5", folder);
+    if (file_read(stored, 1 << 20, &bytes, &size, &e) || checkpoint_open(stored, &c, &e) || checkpoint_text(c, "types", &types, &e) || !types)
+        fail_msg("%s", e.text);
+    checkpoint_close(c);
+    char *place = memmem(bytes, size, types, strlen(types));
+    assert_non_null(place);
+    assert_non_null(strchr(strchr(types, '\n') + 1, '\n')); /* two, at least */
+    *place = '~';
+    if (file_write_bytes(path, bytes, size, &e)) fail_msg("%s", e.text);
+    assert_int_equal(foreign_seal(path), 0);
+    if (checkpoint_open(path, &c, &e)) fail_msg("%s", e.text);
+    assert_int_equal(model_open(c, path, &m, &e), ERR_DATA);
+    assert_non_null(strstr(e.text, "\"/meta/types\" is no list of at most 1000 names in order"));
+    checkpoint_close(c);
+    free(types);
+    free(bytes);
+}
+
 /* ---- formats that are not known ---- */
 
 static void refused_by_its_number(int64_t format, const char *whose)
@@ -186,14 +215,15 @@ int main(void)
     enum { KNOWN = MODEL_FORMAT - MODEL_FORMAT_OLDEST + 1 };
     static int formats[KNOWN];
     static char names[KNOWN][64];
-    struct CMUnitTest tests[KNOWN + 2] = {
+    struct CMUnitTest tests[KNOWN + 3] = {
+        cmocka_unit_test(types_out_of_order_are_refused),
         cmocka_unit_test(a_later_format_is_refused_by_its_number),
         cmocka_unit_test(a_format_that_never_was_is_refused_by_its_number),
     };
     for (int k = 0; k < KNOWN; k++) {
         formats[k] = MODEL_FORMAT_OLDEST + k;
         snprintf(names[k], sizeof names[k], "opens_and_predicts_what_it_did: format %d", formats[k]);
-        tests[2 + k] = (struct CMUnitTest){.name = names[k], .test_func = opens_and_predicts_what_it_did, .initial_state = &formats[k]};
+        tests[3 + k] = (struct CMUnitTest){.name = names[k], .test_func = opens_and_predicts_what_it_did, .initial_state = &formats[k]};
     }
-    return _cmocka_run_group_tests("checkpoints of every format are read", tests, KNOWN + 2, set_up, tear_down);
+    return _cmocka_run_group_tests("checkpoints of every format are read", tests, KNOWN + 3, set_up, tear_down);
 }

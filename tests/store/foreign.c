@@ -20,16 +20,22 @@ int foreign_seal(const char *path)
     return fclose(f) || !is_written ? -1 : 0;
 }
 
-static hid_t make_file(const char *path, unsigned long alignment)
+static hid_t make_file_of(const char *path, unsigned long alignment, H5F_libver_t least)
 {
     const hid_t creation = H5Pcreate(H5P_FILE_CREATE), access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_userblock(creation, CONTAINER_BLOCK);
     H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
+    H5Pset_libver_bounds(access, least, H5F_LIBVER_LATEST);
     if (alignment) H5Pset_alignment(access, 1, alignment);
     const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
     H5Pclose(creation);
     H5Pclose(access);
     return file;
+}
+
+static hid_t make_file(const char *path, unsigned long alignment)
+{
+    return make_file_of(path, alignment, H5F_LIBVER_V18);
 }
 
 static int finish(hid_t file, const char *path, bool is_made)
@@ -213,6 +219,56 @@ int foreign_group_in_itself(const char *path, const char *other)
     const bool is_made = H5Lcreate_hard(file, "/g", group, "x", H5P_DEFAULT, H5P_DEFAULT) >= 0 &&
                          H5Lcreate_hard(file, "/", group, "root", H5P_DEFAULT, H5P_DEFAULT) >= 0 && H5Gclose(group) >= 0 && make_good(file);
     return finish(file, path, is_made);
+}
+
+int foreign_old_form(const char *path, const char *other)
+{
+    const hid_t file = make_file_of(path, 64, H5F_LIBVER_EARLIEST);
+    (void)other;
+    return finish(file, path, make_good(file));
+}
+
+int foreign_old_group(const char *path, const char *other)
+{
+    const hid_t file = make_file(path, 64);
+    (void)other;
+    H5Fset_libver_bounds(file, H5F_LIBVER_EARLIEST, H5F_LIBVER_LATEST);
+    const hid_t group = H5Gcreate2(file, "g", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    return finish(file, path, group >= 0 && H5Gclose(group) >= 0 && make_good(file));
+}
+
+/* A B-tree of two levels of inner nodes and a heap of which blocks are cut twice, in the order that makes nodes part: no order at all. */
+int foreign_many(const char *path, size_t n)
+{
+    const hid_t file = make_file(path, 64), group = H5Gcreate2(file, "g", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t space = H5Screate_simple(1, (const hsize_t[]){0}, NULL);
+    bool is_made = group >= 0;
+    for (size_t i = 0; i < n && is_made; i++) {
+        char name[120];
+        snprintf(name, sizeof name, "a parameter with a long name, as they have in models of many layers: %06zu", i * 7919 % n);
+        const hid_t dataset = H5Dcreate2(group, name, H5T_IEEE_F32LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+        is_made = dataset >= 0 && H5Dclose(dataset) >= 0;
+    }
+    H5Sclose(space);
+    return finish(file, path, H5Gclose(group) >= 0 && is_made);
+}
+
+static bool overwrite(const char *path, const char *old, const char *new)
+{
+    char bytes[1 << 16];
+    FILE *f = fopen(path, "r+b");
+    const size_t size = f ? fread(bytes, 1, sizeof bytes, f) : 0;
+    const char *place = memmem(bytes, size, old, strlen(old));
+    const bool is_written = place && fseek(f, place - bytes, SEEK_SET) == 0 && fwrite(new, 1, strlen(old), f) == strlen(old);
+    return f && fclose(f) == 0 && is_written;
+}
+
+int foreign_name_twice(const char *path, const char *other)
+{
+    const hid_t file = make_file(path, 64);
+    (void)other;
+    return finish(file, path, make_good(file) && H5Lcreate_hard(file, "/y", file, "/z", H5P_DEFAULT, H5P_DEFAULT) >= 0) ||
+           !overwrite(path, "\x01z", "\x01y") || foreign_seal(path);
 }
 
 int foreign_not_hdf5(const char *path, const char *other)

@@ -8,6 +8,7 @@
 #include "broken.h"
 #include "checkpoint.h"
 #include "files.h"
+#include "foreign.h"
 #include <cmocka.h>
 #include <limits.h>
 #include <math.h>
@@ -275,6 +276,35 @@ static void arrays_below_a_group_are_listed_in_name_order(void **state)
     names[0] = 0;
     assert_int_equal(checkpoint_each(c, "/absent", list, names, &e), 0);
     assert_string_equal(names, "");
+    checkpoint_close(c);
+}
+
+static int count_one(void *context, const struct array *a, struct err *e)
+{
+    (void)a;
+    (void)e;
+    ++*(int *)context;
+    return 0;
+}
+
+/* So many that libhdf5's tree of them has three levels, and blocks of its heap are cut once more. */
+static void a_group_may_have_thousands_of_arrays(void **state)
+{
+    enum { MANY = 8000 };
+    (void)state;
+    struct checkpoint *c = NULL;
+    struct err e = {0};
+    int n = 0;
+    assert_int_equal(foreign_many(in_folder("many.h5"), MANY), 0);
+    if (checkpoint_open(in_folder("many.h5"), &c, &e)) fail_msg("%s", e.text);
+    assert_int_equal(checkpoint_each(c, "/g", count_one, &n, &e), 0);
+    assert_int_equal(n, MANY);
+    for (int i = 0; i < MANY; i++) {
+        char name[120];
+        const void *data;
+        snprintf(name, sizeof name, "/g/a parameter with a long name, as they have in models of many layers: %06d", i);
+        if (checkpoint_array(c, name, ARRAY_F32, 1, (const size_t[]){0}, &data, &e)) fail_msg("%s", e.text);
+    }
     checkpoint_close(c);
 }
 
@@ -552,6 +582,7 @@ int main(void)
         cmocka_unit_test(another_shape_or_type_is_named_with_both),
         cmocka_unit_test(a_text_is_no_number_and_a_number_no_text),
         cmocka_unit_test(arrays_below_a_group_are_listed_in_name_order),
+        cmocka_unit_test(a_group_may_have_thousands_of_arrays),
         cmocka_unit_test(a_visit_that_fails_ends_the_list),
         cmocka_unit_test(two_checkpoints_may_be_open_at_once),
         cmocka_unit_test(the_same_content_makes_the_same_bytes_at_another_time_and_in_another_order),

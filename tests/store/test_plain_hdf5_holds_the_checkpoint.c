@@ -80,7 +80,7 @@ static void everything_is_in_it_to_the_bit(void **state)
     write_plain(c, "plain.h5");
     if (file_map(in_folder("plain.h5"), &map, &e)) fail_msg("%s", e.text);
     assert_memory_equal(map.data, "\x89HDF\r\n\x1a\n", 8);
-    if (skeleton_read(map.data, map.size, "plain.h5", compare, &x, &e)) fail_msg("%s", e.text);
+    if (skeleton_read(map.data, map.size, 0, "plain.h5", compare, &x, &e)) fail_msg("%s", e.text);
     assert_int_equal(x.arrays, 5);
     assert_int_equal(x.texts, 2);
     file_unmap(&map);
