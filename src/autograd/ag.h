@@ -224,6 +224,8 @@ ag_tensor *ag_attention(ag_graph *g, ag_tensor *q, ag_tensor *k, ag_tensor *v, i
 /* x, h [N,C], h NULL: 0 -> [N,C]: rows start[b] .. start[b+1] are x's where k_start[b] < k_start[b+1] (sequence b has keys), else h's. */
 ag_tensor *ag_choose(ag_graph *g, ag_tensor *x, ag_tensor *h, int n, const int32_t *start, const int32_t *k_start);
 ag_tensor *ag_cross_entropy(ag_graph *g, ag_tensor *logits, const int32_t *target, int n, const int32_t *start); /* logits [N,L], target [N] -> [n]: sum over rows of a sequence of -log softmax */
+ag_tensor *ag_gate(ag_graph *g, ag_tensor *a, ag_tensor *x);                                            /* x / (1 + exp(-a)); one shape */
+ag_tensor *ag_reshape(ag_graph *g, ag_tensor *x, int rank, const int *dim);                             /* the same elements under other dimensions */
 
 #define OP(name, n_in, equation) extern const ag_op ag_op_##name;
 #include "ops.def"

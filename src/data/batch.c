@@ -74,9 +74,47 @@ int encode_dataset(const struct dataset *d, const struct wordpiece *w, int max_l
     return code;
 }
 
+/* Of tweet i, with its [SEP] for which the tweet has the room already. */
+static int appended(const struct encoded *x, const struct visual *v, int i, int max_length)
+{
+    const int n = x->piece_start[i + 1] - x->piece_start[i], room = max_length - n, caption = visual_tokens(v, i) - 1;
+    return caption < 0 || room < 2 ? 0 : caption < room ? caption : room;
+}
+
+int encoded_append(struct encoded *x, const struct visual *v, int max_length, struct err *e)
+{
+    int64_t n = x->piece_start[x->n_tweets];
+    for (int i = 0; i < x->n_tweets; i++) n += appended(x, v, i, max_length);
+    int32_t *ids = n <= INT_MAX ? calloc((size_t)n + 1, sizeof *ids) : NULL, *types = ids ? calloc((size_t)n + 1, sizeof *types) : NULL;
+    int32_t *start = types ? calloc((size_t)x->n_tweets + 1, sizeof *start) : NULL;
+    if (!start) {
+        free(ids);
+        free(types);
+        return err_set(e, ERR_INTERNAL, "out of memory for %lld pieces of tweets and captions", (long long)n);
+    }
+    for (int i = 0; i < x->n_tweets; i++) {
+        const int own = x->piece_start[i + 1] - x->piece_start[i], more = appended(x, v, i, max_length);
+        int32_t *at = ids + start[i];
+        memcpy(at, x->ids + x->piece_start[i], (size_t)own * sizeof *at);
+        start[i + 1] = start[i] + own + more;
+        if (more == 0) continue;
+        const int32_t *caption = v->ids + v->start[v->source[i]], sep = at[own - 1];
+        memcpy(at + own, caption + 1, (size_t)more * sizeof *at);
+        at[own + more - 1] = sep;
+        for (int k = own; k < own + more; k++) types[start[i] + k] = 1;
+    }
+    free(x->ids);
+    free(x->piece_start);
+    x->ids = ids;
+    x->types = types;
+    x->piece_start = start;
+    return 0;
+}
+
 void encoded_free(struct encoded *x)
 {
     free(x->ids);
+    free(x->types);
     free(x->piece_start);
     free(x->first);
     free(x->word_start);
@@ -97,7 +135,7 @@ int batch_reserve(struct batch *b, int B, int T, int W, struct err *e)
 {
     assert(B >= 0 && T >= 0 && W >= 0);
     bool there = resize(&b->seq_start, B) && resize(&b->word_start, B) && resize(&b->tweet, B) && resize(&b->place, B) &&
-                 resize(&b->ids, T) && resize(&b->position, T) && resize(&b->first, W) && resize(&b->tags, W);
+                 resize(&b->ids, T) && resize(&b->type_room, T) && resize(&b->position, T) && resize(&b->first, W) && resize(&b->tags, W);
     if (!there) return err_set(e, ERR_INTERNAL, "out of memory for a batch of %d tweets, %d pieces, %d words", B, T, W);
     b->cap_B = B;
     b->cap_T = T;
@@ -120,6 +158,7 @@ void batch_fill(struct batch *b, const struct encoded *x, int n, const int32_t *
         b->seq_start[i] = T;
         b->word_start[i] = W;
         memcpy(b->ids + T, x->ids + from, (size_t)n_pieces * sizeof *b->ids);
+        if (x->types) memcpy(b->type_room + T, x->types + from, (size_t)n_pieces * sizeof *b->type_room);
         for (int32_t j = 0; j < n_pieces; j++) b->position[T + j] = j;
         for (int32_t j = 0; j < n_words; j++) {
             b->first[W + j] = T + x->first[word + j];
@@ -130,6 +169,8 @@ void batch_fill(struct batch *b, const struct encoded *x, int n, const int32_t *
     }
     b->seq_start[n] = T;
     b->word_start[n] = W;
+    b->types = x->types ? b->type_room : NULL;
+    b->heard = NULL;
     b->B = n;
     b->T = T;
     b->W = W;
@@ -137,7 +178,9 @@ void batch_fill(struct batch *b, const struct encoded *x, int n, const int32_t *
 
 void batch_free(struct batch *b)
 {
+    visual_batch_free(&b->visual);
     free(b->ids);
+    free(b->type_room);
     free(b->position);
     free(b->seq_start);
     free(b->first);

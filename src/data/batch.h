@@ -8,6 +8,7 @@
 
 #include "dataset.h"
 #include "rng.h"
+#include "visual.h"
 #include "wordpiece.h"
 #include <stdint.h>
 
@@ -16,6 +17,7 @@
 struct encoded {
     int n_tweets;
     int32_t *ids;         /* [pieces] */
+    int32_t *types;       /* [pieces] 1 for those of an appended caption, or NULL: all 0 */
     int32_t *piece_start; /* [n_tweets+1] */
     int32_t *first;       /* [words kept]: the word's first piece, counted from its tweet's [CLS] = 0 */
     int32_t *word_start;  /* [n_tweets+1], in kept words */
@@ -26,19 +28,26 @@ struct encoded {
 };
 int encode_dataset(const struct dataset *d, const struct wordpiece *w, int max_length, struct encoded *out, struct err *e);
 void encoded_free(struct encoded *x);
+/* Sets each tweet's caption behind it, [CLS] tweet [SEP] caption [SEP], as far as max_length pieces go; v has captions. Words and tags are
+ * the tweet's as before. */
+int encoded_append(struct encoded *x, const struct visual *v, int max_length, struct err *e);
 
 /* One packed batch, with room for the largest of a run, so filling it never allocates. */
 struct batch {
     int B, T, W;
-    int32_t *ids;        /* [T] */
-    int32_t *position;   /* [T] 0, 1, ... in each sequence */
-    int32_t *seq_start;  /* [B+1] */
-    int32_t *first;      /* [W] row of the word's first piece, in 0 .. T-1 */
-    int32_t *word_start; /* [B+1] */
-    int32_t *tags;       /* [W] (0 where the dataset has none) */
-    int32_t *tweet;      /* [B] index in the dataset */
-    int32_t *place;      /* [B] place in the global batch (dropout's counter) */
+    int32_t *ids;               /* [T] */
+    int32_t *types;             /* [T], or NULL: all 0 */
+    int32_t *position;          /* [T] 0, 1, ... in each sequence */
+    int32_t *seq_start;         /* [B+1] */
+    int32_t *first;             /* [W] row of the word's first piece, in 0 .. T-1 */
+    int32_t *word_start;        /* [B+1] */
+    int32_t *tags;              /* [W] (0 where the dataset has none) */
+    int32_t *tweet;             /* [B] index in the dataset */
+    int32_t *place;             /* [B] place in the global batch (dropout's counter) */
+    struct visual_batch visual; /* empty where the model sees nothing */
+    uint8_t *heard;             /* [W] 0 where the fusion goes without the word's text; NULL: nowhere */
     int32_t cap_B, cap_T, cap_W;
+    int32_t *type_room; /* [cap_T] */
 };
 int batch_reserve(struct batch *b, int B, int T, int W, struct err *e);
 void batch_fill(struct batch *b, const struct encoded *x, int n, const int32_t *tweets,

@@ -82,8 +82,8 @@ ag_tensor *bert_embed(ag_graph *g, const struct bert *b, int T, const int32_t *i
     return ag_scope_end(g, scope, ag_dropout_of(g, x, nn_dropout_at(drop, s->dropout_hidden, NN_SITE_EMBEDDINGS)));
 }
 
-ag_tensor *bert_forward(ag_graph *g, const struct bert *b, int T, const int32_t *ids, const int32_t *position, int n, const int32_t *start,
-                        const nn_dropout *drop)
+ag_tensor *bert_forward(ag_graph *g, const struct bert *b, int T, const int32_t *ids, const int32_t *position, const int32_t *types, int n,
+                        const int32_t *start, const nn_dropout *drop)
 {
-    return encoder_forward(g, &b->encoder, bert_embed(g, b, T, ids, position, NULL, drop), n, start, drop);
+    return encoder_forward(g, &b->encoder, bert_embed(g, b, T, ids, position, types, drop), n, start, drop);
 }

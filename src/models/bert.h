@@ -41,11 +41,15 @@ struct bert {
 void bert_declare(ag_params *ps, const struct bert_config *config, const char *prefix, struct bert *b);
 void bert_free(struct bert *b); /* the parameters belong to ag_params */
 
-/* The last hidden state [T,C] of token type 0. position counts 0, 1, ... in each sequence; sequence b is rows start[b] .. start[b+1]. The
- * arrays stay borrowed until the graph is reset. */
-ag_tensor *bert_forward(ag_graph *g, const struct bert *b, int T, const int32_t *ids, const int32_t *position, int n, const int32_t *start,
-                        const nn_dropout *drop);
-/* The embeddings alone [T,C]; types NULL: all 0, or none. */
+/* The last hidden state [T,C]. position counts 0, 1, ... in each sequence; types NULL: all 0, or the model has none; sequence b is rows
+ * start[b] .. start[b+1]. The arrays stay borrowed until the graph is reset. */
+ag_tensor *bert_forward(ag_graph *g, const struct bert *b, int T, const int32_t *ids, const int32_t *position, const int32_t *types, int n,
+                        const int32_t *start, const nn_dropout *drop);
+/* A frozen encoder: sequences go through it one by one, spread over the threads, each holding one layer's activations, so that a sequence has
+ * the same bytes in every company. rows [T,C]. Not inside a graph. ERR_INTERNAL: out of memory. */
+int bert_encode(const struct bert *b, int n, const int32_t *ids, const int32_t *position, const int32_t *start, ag_real *rows,
+                struct err *e);
+/* The embeddings alone [T,C]. */
 ag_tensor *bert_embed(ag_graph *g, const struct bert *b, int T, const int32_t *ids, const int32_t *position, const int32_t *types,
                       const nn_dropout *drop);
 

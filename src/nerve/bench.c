@@ -16,15 +16,11 @@ enum { ROUNDS_MAX = 64 };
 static int make_shape(const struct nerve_config *config, const struct bench_options *options, struct model_shape *s, struct err *e)
 {
     static const char *const types[] = {"LOC", "MISC", "ORG", "PER"};
-    *s = (struct model_shape){.crf = config->model.crf,
-                              .bio_constraints = config->model.crf && config->model.bio_constraints,
-                              .dropout = config->model.dropout,
-                              .lower_case = true};
+    *s = (struct model_shape){.lower_case = true};
     int code = bench_shape(options->shape, &s->encoder, e);
+    model_shape_of_config(config, s);
     for (size_t k = 0; k < sizeof types / sizeof *types && !code; k++) code = tag_set_add(&s->types, types[k], e);
     if (!code) code = bench_vocabulary(s->encoder.vocab_size, &s->vocabulary, &s->vocabulary_size, e);
-    s->encoder.encoder.dropout_hidden = config->model.dropout_hidden;
-    s->encoder.encoder.dropout_attention = config->model.dropout_attention;
     s->max_length = s->encoder.max_positions - s->encoder.position_offset;
     if (!code && config->model.frozen_layers > s->encoder.encoder.layers)
         code = err_set(e, ERR_CONFIG, "model.frozen_layers is %d, but the encoder has %d layers", config->model.frozen_layers,
@@ -123,7 +119,9 @@ static bool train_round(void *context)
     struct trainer *t = context;
     for (int b = 0; b < t->plan.n_batches; b++) {
         const int32_t *start = t->plan.start + b;
-        if (trainer_step(t, start[1] - start[0], t->plan.tweets + start[0], 1).skipped) return true;
+        struct step_result r;
+        struct err e = {0};
+        if (trainer_step(t, start[1] - start[0], t->plan.tweets + start[0], 1, &r, &e) || r.skipped) return true;
     }
     return false;
 }
@@ -163,9 +161,9 @@ static bool predict_round(void *context)
         batch_fill(&p->batch, p->encoded, p->plan.start[b + 1] - p->plan.start[b], p->plan.tweets + p->plan.start[b], 0);
         ag_graph_reset(&p->graph);
         ag_profile_phase(&p->graph, NULL);
-        const ag_tensor *emissions = nerve_forward(&p->graph, &p->model, &p->batch, &none);
+        const struct forward f = nerve_forward(&p->graph, &p->model, &p->batch, &none);
         ag_profile_phase(&p->graph, "decode");
-        model_decode(&p->model, emissions, &p->batch, p->tags);
+        model_decode(&p->model, f.emissions, &p->batch, p->tags);
     }
     return false;
 }
@@ -201,6 +199,7 @@ int bench_run(const struct nerve_config *config, const struct bench_options *opt
     struct bench b = {0};
     c.train.batch = options->batch;
     c.train.batch_pieces = 0;
+    if (config_looks(config)) return err_set(e, ERR_CONFIG, "a benchmark is of text alone: leave model.fusion away, or set it to text");
     int code = make_shape(&c, options, &shape, e);
     if (!code) code = bench_tweets(options->lengths, N_BATCHES * options->batch, &shape, c.train.seed, &tweets, e);
     if (!code) {

@@ -216,6 +216,11 @@ int config_set(struct nerve_config *c, const char *argument, struct err *e)
     return 0;
 }
 
+bool config_looks(const struct nerve_config *c)
+{
+    return c->model.fusion != FUSION_TEXT;
+}
+
 /* "name = value (file:line)": what a message about two keys says of each. */
 static const char *cited_text(const struct nerve_config *c, const char *name, const char *value, char text[512])
 {
@@ -237,9 +242,58 @@ static const char *cited(const struct nerve_config *c, const char *name, long va
     return cited_text(c, name, number, text);
 }
 
+static const char *cited_choice(const struct nerve_config *c, const char *name, int value, char text[512])
+{
+    return cited_text(c, name, CONFIG_KEYS[config_find(name)].words[value], text);
+}
+
+/* A ViT from scratch. */
+static int check_vision(const struct nerve_config *c, struct err *e)
+{
+    char a[512], b[512];
+    if (c->model.vision_width % c->model.vision_heads != 0)
+        return err_set(e, ERR_CONFIG, "%s is not a multiple of %s", cited(c, "model.vision_width", c->model.vision_width, a),
+                       cited(c, "model.vision_heads", c->model.vision_heads, b));
+    if (c->model.vision_patch > c->model.vision_size)
+        return err_set(e, ERR_CONFIG, "%s is larger than the picture: %s", cited(c, "model.vision_patch", c->model.vision_patch, a),
+                       cited(c, "model.vision_size", c->model.vision_size, b));
+    if (c->model.vision_layer > c->model.vision_layers)
+        return err_set(e, ERR_CONFIG, "%s is behind the last layer: %s", cited(c, "model.vision_layer", c->model.vision_layer, a),
+                       cited(c, "model.vision_layers", c->model.vision_layers, b));
+    if (c->model.vision_frozen_layers > c->model.vision_layers)
+        return err_set(e, ERR_CONFIG, "%s is more than the encoder's layers: %s",
+                       cited(c, "model.vision_frozen_layers", c->model.vision_frozen_layers, a),
+                       cited(c, "model.vision_layers", c->model.vision_layers, b));
+    return 0;
+}
+
+static int check_fusion(const struct nerve_config *c, struct err *e)
+{
+    char a[512], b[512];
+    if (!config_looks(c)) return 0;
+    if (c->model.visual == SOURCE_NONE)
+        return err_set(e, ERR_CONFIG,
+                       "%s needs something to see: %s; set model.visual to vit, clip, caption or features, or model.fusion to text",
+                       cited_choice(c, "model.fusion", c->model.fusion, a), cited_choice(c, "model.visual", c->model.visual, b));
+    if (c->model.fusion == FUSION_APPEND && c->model.visual != SOURCE_CAPTION)
+        return err_set(e, ERR_CONFIG, "%s sets captions behind the tweets, so it needs model.visual: caption, not %s",
+                       cited_choice(c, "model.fusion", c->model.fusion, a), cited_choice(c, "model.visual", c->model.visual, b));
+    if (c->model.visual == SOURCE_CLIP && !c->model.vision[0])
+        return err_set(e, ERR_CONFIG, "%s needs model.vision, a Hugging Face folder of CLIP; from scratch there is model.visual: vit",
+                       cited_choice(c, "model.visual", c->model.visual, a));
+    if (c->model.visual == SOURCE_FEATURES && !c->data.features[0])
+        return err_set(e, ERR_CONFIG, "%s needs data.features, a file that `nerve features` made",
+                       cited_choice(c, "model.visual", c->model.visual, a));
+    if (c->model.nu_min >= c->model.nu_max || c->model.alpha_min >= c->model.alpha_max)
+        return err_set(e, ERR_CONFIG, "model.nu_min and model.alpha_min must be less than model.nu_max and model.alpha_max");
+    return c->model.visual == SOURCE_VIT && !c->model.vision[0] ? check_vision(c, e) : 0;
+}
+
 int config_check(const struct nerve_config *c, struct err *e)
 {
     char a[512], b[512];
+    const int code = check_fusion(c, e);
+    if (code) return code;
     if (c->data.max_length > 0 && c->data.max_length < 3)
         return err_set(e, ERR_CONFIG, "%s leaves no room for a word between [CLS] and [SEP]: at least 3, or 0",
                        cited(c, "data.max_length", c->data.max_length, a));

@@ -16,7 +16,7 @@ enum {
     CONFIG_TEXT_SIZE = 4096, /* bytes of a text value with its NUL */
     CONFIG_NAME_SIZE = 64,   /* bytes of a name in a map with its NUL */
     CONFIG_MAP_SIZE = 64,    /* pairs in a map */
-    CONFIG_KEY_ROOM = 64,    /* at least as many as there are keys */
+    CONFIG_KEY_ROOM = 128,   /* at least as many as there are keys */
 };
 
 struct json;
@@ -34,6 +34,9 @@ struct nerve_config {
         char dir[CONFIG_TEXT_SIZE], train[CONFIG_TEXT_SIZE], valid[CONFIG_TEXT_SIZE], test[CONFIG_TEXT_SIZE];
         struct config_map rename;
         int max_length;
+        char images[CONFIG_TEXT_SIZE], captions[CONFIG_TEXT_SIZE], features[CONFIG_TEXT_SIZE];
+        int bad_image; /* enum config_bad_image */
+        bool exif_orientation;
     } data;
     struct {
         char encoder[CONFIG_TEXT_SIZE], vocab[CONFIG_TEXT_SIZE];
@@ -42,13 +45,27 @@ struct nerve_config {
         bool crf, bio_constraints;
         double dropout, dropout_hidden, dropout_attention;
         int frozen_layers;
+        int fusion, visual, image_query, cross_residual; /* enum config_fusion, config_visual, config_image_query, config_residual */
+        char vision[CONFIG_TEXT_SIZE];
+        int vision_layers, vision_width, vision_heads, vision_inner, vision_size, vision_patch, vision_layer;
+        int vision_tokens; /* enum config_tokens */
+        int vision_frozen_layers;
+        int caption_encoder; /* enum config_caption_encoder */
+        int caption_frozen_layers, caption_length;
+        double nu_min, nu_max, alpha_min, alpha_max, beta_min;
+        bool tie_alpha, vacuous_neutral;
     } model;
+    struct {
+        double modality, evidence, evidence_after, evidence_ramp, regulariser;
+        bool class_balanced;
+    } loss;
     struct {
         uint32_t seed;
         char init[CONFIG_TEXT_SIZE];
         int epochs, batch, batch_pieces, accumulate, accumulate_pieces, pool, patience;
         int schedule; /* enum config_schedule */
-        double lr_encoder, lr_head, lr_crf, layer_decay, weight_decay, warmup, clip, adam_beta1, adam_beta2, adam_eps, max_seconds;
+        double lr_encoder, lr_head, lr_crf, lr_fusion, lr_visual, drop_image, drop_text, layer_decay, weight_decay, warmup, clip,
+            adam_beta1, adam_beta2, adam_eps, max_seconds;
         int threads, max_steps, checkpoint_every, max_bad_steps, eval_batch, log_every;
     } train;
     char file[CONFIG_TEXT_SIZE]; /* that was read, "" before */
@@ -56,6 +73,24 @@ struct nerve_config {
 };
 enum config_lower_case { CONFIG_LOWER_AUTO, CONFIG_LOWER_TRUE, CONFIG_LOWER_FALSE };
 enum config_schedule { CONFIG_SCHEDULE_LINEAR, CONFIG_SCHEDULE_COSINE };
+enum config_bad_image { CONFIG_BAD_IMAGE_DROP, CONFIG_BAD_IMAGE_ERROR };
+enum config_fusion {
+    FUSION_TEXT,
+    FUSION_IMAGE,
+    FUSION_APPEND,
+    FUSION_CONCAT,
+    FUSION_GATE,
+    FUSION_CROSS,
+    FUSION_AVERAGE,
+    FUSION_MONIG_ONEHOT,
+    FUSION_MONIG_PROB,
+    FUSION_DIRICHLET,
+};
+enum config_visual { SOURCE_NONE, SOURCE_VIT, SOURCE_CLIP, SOURCE_CAPTION, SOURCE_FEATURES };
+enum config_image_query { IMAGE_QUERY_TAGS, IMAGE_QUERY_WORDS };
+enum config_residual { CONFIG_RESIDUAL_AUTO, CONFIG_RESIDUAL_TRUE, CONFIG_RESIDUAL_FALSE };
+enum config_tokens { CONFIG_TOKENS_ALL, CONFIG_TOKENS_CLASS, CONFIG_TOKENS_PATCHES };
+enum config_caption_encoder { CONFIG_CAPTIONS_SHARED, CONFIG_CAPTIONS_OWN };
 enum config_origin { CONFIG_ABLATION = -2, CONFIG_ARGUMENT = -1, CONFIG_DEFAULT = 0 };
 
 void config_default(struct nerve_config *c);
@@ -70,6 +105,8 @@ int config_set(struct nerve_config *c, const char *argument, struct err *e);
 int config_check(const struct nerve_config *c, struct err *e);
 /* For a command that reads data: data.dir must be set. */
 int config_check_data(const struct nerve_config *c, struct err *e);
+/* Whether the model looks at anything beside the text; if not, the visual keys say nothing. */
+bool config_looks(const struct nerve_config *c);
 /* A file of data.dir (data.train, model.vocab, ...) as a path. */
 int config_data_path(const struct nerve_config *c, const char *name, char path[CONFIG_TEXT_SIZE], struct err *e);
 

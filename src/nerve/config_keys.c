@@ -5,6 +5,15 @@
 static const char *const LOWER_CASE[] = {"auto", "true", "false", NULL}; /* enum config_lower_case */
 static const char *const SCHEDULE[] = {"linear", "cosine", NULL};        /* enum config_schedule */
 
+static const char *const BAD_IMAGE[] = {"drop", "error", NULL}; /* enum config_bad_image */
+static const char *const FUSION[] = {"text",    "image",        "append",     "concat",    "gate", "cross",
+                                     "average", "monig-onehot", "monig-prob", "dirichlet", NULL}; /* enum config_fusion */
+static const char *const VISUAL[] = {"none", "vit", "clip", "caption", "features", NULL};         /* enum config_visual */
+static const char *const IMAGE_QUERY[] = {"tags", "words", NULL};                                 /* enum config_image_query */
+static const char *const RESIDUAL[] = {"auto", "true", "false", NULL};                            /* enum config_residual */
+static const char *const TOKENS[] = {"all", "class", "patches", NULL};                            /* enum config_tokens */
+static const char *const CAPTION_ENCODER[] = {"shared", "own", NULL};                             /* enum config_caption_encoder */
+
 enum { RUNTIME = 1, FIXED = 0 };
 #define AT(field) offsetof(struct nerve_config, field)
 #define MANY      1e9 /* an integer without a bound of its own */
@@ -22,6 +31,17 @@ const struct config_key CONFIG_KEYS[] = {
      "entity types that get another name when data are read, as {OTHER: MISC}; a type that does not occur is no error"},
     {"data.max_length", CONFIG_INTEGER, FIXED, AT(data.max_length), "128", 0, 100000, NULL,
      "longest tweet in word pieces, [CLS] and [SEP] included; the words behind are cut off; 0: as long as the encoder can"},
+
+    {"data.images", CONFIG_TEXT, RUNTIME, AT(data.images), "images", 0, 0, NULL,
+     "folder of pictures, below data.dir: that of an id is ID.jpg, .jpeg, .png or .webp, the first that exists"},
+    {"data.bad_image", CONFIG_CHOICE, FIXED, AT(data.bad_image), "drop", 0, 0, BAD_IMAGE,
+     "a picture that cannot be used: drop it, named and counted, so that its tweet has none; or end with an error"},
+    {"data.exif_orientation", CONFIG_BOOLEAN, FIXED, AT(data.exif_orientation), "false", 0, 0, NULL,
+     "turn a JPEG as its EXIF orientation says; the published models were trained without"},
+    {"data.captions", CONFIG_TEXT, RUNTIME, AT(data.captions), "captions.txt", 0, 0, NULL,
+     "captions of the pictures, below data.dir: lines `<id>.jpg :caption`"},
+    {"data.features", CONFIG_TEXT, RUNTIME, AT(data.features), "", 0, 0, NULL,
+     "HDF5 file of stored visual tokens, below data.dir, that `nerve features` made"},
 
     {"model.encoder", CONFIG_TEXT, RUNTIME, AT(model.encoder), "", 0, 0, NULL,
      "Hugging Face folder of a BERT or DistilBERT; relative to the current directory; empty: a small encoder from scratch"},
@@ -49,12 +69,65 @@ const struct config_key CONFIG_KEYS[] = {
      "dropout of the attention weights, a probability"},
     {"model.frozen_layers", CONFIG_INTEGER, FIXED, AT(model.frozen_layers), "0", 0, 1000, NULL,
      "encoder layers, counted from the first, that are not trained; the embeddings are frozen together with the first layer"},
+    {"model.fusion", CONFIG_CHOICE, FIXED, AT(model.fusion), "text", 0, 0, FUSION,
+     "what becomes of text and picture: either alone; append: caption behind the tweet; concat, gate, cross: of rows; average of "
+     "log-probabilities; monig-onehot, monig-prob: normal-inverse-gamma evidence; dirichlet: evidence by Dempster's rule"},
+    {"model.visual", CONFIG_CHOICE, FIXED, AT(model.visual), "none", 0, 0, VISUAL,
+     "visual source: pictures through a ViT or CLIP's vision tower, captions through a BERT, or stored features"},
+    {"model.image_query", CONFIG_CHOICE, FIXED, AT(model.image_query), "tags", 0, 0, IMAGE_QUERY,
+     "who looks at the picture in image, average, monig and dirichlet: a learned query for each tag, blind to the text, or the words"},
+    {"model.cross_residual", CONFIG_CHOICE, FIXED, AT(model.cross_residual), "auto", 0, 0, RESIDUAL,
+     "words that look at the picture keep their own row beside what they see; auto: in concat, gate and cross, where no image head stands"},
+    {"model.vision", CONFIG_TEXT, RUNTIME, AT(model.vision), "", 0, 0, NULL,
+     "Hugging Face folder of a ViT or CLIP; relative to the current directory; empty: a small ViT from scratch"},
+    {"model.vision_layers", CONFIG_INTEGER, FIXED, AT(model.vision_layers), "4", 1, 1000, NULL, "layers of a ViT from scratch"},
+    {"model.vision_width", CONFIG_INTEGER, FIXED, AT(model.vision_width), "96", 1, 65536, NULL,
+     "width of a ViT from scratch; a multiple of model.vision_heads"},
+    {"model.vision_heads", CONFIG_INTEGER, FIXED, AT(model.vision_heads), "4", 1, 1024, NULL, "attention heads of a ViT from scratch"},
+    {"model.vision_inner", CONFIG_INTEGER, FIXED, AT(model.vision_inner), "192", 1, 262144, NULL,
+     "width of the feed-forward layer of a ViT from scratch"},
+    {"model.vision_size", CONFIG_INTEGER, FIXED, AT(model.vision_size), "32", 1, 2048, NULL,
+     "side of the square, in pixels, that a ViT from scratch sees of a picture"},
+    {"model.vision_patch", CONFIG_INTEGER, FIXED, AT(model.vision_patch), "8", 1, 2048, NULL, "side of its patches, in pixels"},
+    {"model.vision_layer", CONFIG_INTEGER, FIXED, AT(model.vision_layer), "-1", -1, 1000, NULL,
+     "hidden layer whose rows are the visual tokens, 0: behind the embeddings; -1: the model's output"},
+    {"model.vision_tokens", CONFIG_CHOICE, FIXED, AT(model.vision_tokens), "all", 0, 0, TOKENS,
+     "rows of it: the class row and the patches, or either alone"},
+    {"model.vision_frozen_layers", CONFIG_INTEGER, FIXED, AT(model.vision_frozen_layers), "-1", -1, 1000, NULL,
+     "layers of the picture's encoder, counted from the first, that are not trained; all of them: it is frozen as a whole; -1: all of a "
+     "folder's, none of one from scratch"},
+    {"model.caption_encoder", CONFIG_CHOICE, FIXED, AT(model.caption_encoder), "shared", 0, 0, CAPTION_ENCODER,
+     "captions go through the encoder of the text, or through their own, which starts as a copy of it"},
+    {"model.caption_frozen_layers", CONFIG_INTEGER, FIXED, AT(model.caption_frozen_layers), "0", 0, 1000, NULL,
+     "layers of the captions' own encoder, counted from the first, that are not trained; all of them: it is frozen as a whole"},
+    {"model.caption_length", CONFIG_INTEGER, FIXED, AT(model.caption_length), "64", 3, 100000, NULL,
+     "longest caption in word pieces, [CLS] and [SEP] included"},
+    {"model.nu_min", CONFIG_NUMBER, FIXED, AT(model.nu_min), "1e-3", 1e-12, 1e3, NULL, "least nu of a normal-inverse gamma"},
+    {"model.nu_max", CONFIG_NUMBER, FIXED, AT(model.nu_max), "1e3", 1e-3, 1e12, NULL, "largest nu of a normal-inverse gamma"},
+    {"model.alpha_min", CONFIG_NUMBER, FIXED, AT(model.alpha_min), "1.01", 1.000001, 1e3, NULL, "least alpha of a normal-inverse gamma"},
+    {"model.alpha_max", CONFIG_NUMBER, FIXED, AT(model.alpha_max), "1e3", 1.01, 1e12, NULL, "largest alpha of a normal-inverse gamma"},
+    {"model.beta_min", CONFIG_NUMBER, FIXED, AT(model.beta_min), "0.02", 1e-9, 1e3, NULL,
+     "floor of beta: without one the likelihood of one-hot targets has no bound"},
+    {"model.tie_alpha", CONFIG_BOOLEAN, FIXED, AT(model.tie_alpha), "false", 0, 0, NULL, "alpha = 1 + nu instead of an alpha of its own"},
+    {"model.vacuous_neutral", CONFIG_BOOLEAN, FIXED, AT(model.vacuous_neutral), "false", 0, 0, NULL,
+     "fused alpha = 1 + sum(alpha_m - 1), so that a modality that knows nothing does not lower the aleatoric uncertainty"},
+
+    {"loss.modality", CONFIG_NUMBER, FIXED, AT(loss.modality), "0.5", 0, 1e6, NULL,
+     "weight of each modality's own cross-entropy beside the loss of what is fused (average, monig, dirichlet)"},
+    {"loss.evidence", CONFIG_NUMBER, FIXED, AT(loss.evidence), "0.01", 0, 1e6, NULL,
+     "weight of the evidential terms: NIG likelihood and regulariser of each modality and the fused one; Kullback-Leibler of dirichlet"},
+    {"loss.evidence_after", CONFIG_NUMBER, FIXED, AT(loss.evidence_after), "1", 0, 1e6, NULL, "epochs before that weight begins to rise from 0"},
+    {"loss.evidence_ramp", CONFIG_NUMBER, FIXED, AT(loss.evidence_ramp), "1", 0, 1e6, NULL, "epochs in which it rises"},
+    {"loss.regulariser", CONFIG_NUMBER, FIXED, AT(loss.regulariser), "0.01", 0, 1e6, NULL,
+     "lambda: weight of the error times (2 nu + alpha) beside the NIG likelihood"},
+    {"loss.class_balanced", CONFIG_BOOLEAN, FIXED, AT(loss.class_balanced), "true", 0, 0, NULL,
+     "weigh the NIG terms of a word by the inverse frequency of its tag"},
 
     {"train.seed", CONFIG_SEED, FIXED, AT(train.seed), "1", 0, UINT32_MAX, NULL,
      "seed of everything random: initial values, order of tweets, dropout"},
     {"train.init", CONFIG_TEXT, RUNTIME, AT(train.init), "", 0, 0, NULL,
      "run directory or checkpoint whose weights the run starts from, instead of model.encoder: encoder and vocabulary, and, where the data "
-     "have its entity types, head and CRF; relative to the current directory"},
+     "have its entity types, heads and CRF; relative to the current directory"},
     {"train.epochs", CONFIG_INTEGER, FIXED, AT(train.epochs), "6", 1, 100000, NULL, "passes over the training split"},
     {"train.batch", CONFIG_INTEGER, FIXED, AT(train.batch), "16", 1, 100000, NULL, "tweets a step"},
     {"train.batch_pieces", CONFIG_INTEGER, FIXED, AT(train.batch_pieces), "0", 0, MANY, NULL,
@@ -67,6 +140,14 @@ const struct config_key CONFIG_KEYS[] = {
     {"train.lr_encoder", CONFIG_NUMBER, FIXED, AT(train.lr_encoder), "1e-4", 0, 10, NULL, "highest learning rate of the encoder"},
     {"train.lr_head", CONFIG_NUMBER, FIXED, AT(train.lr_head), "2e-3", 0, 10, NULL, "highest learning rate of the head"},
     {"train.lr_crf", CONFIG_NUMBER, FIXED, AT(train.lr_crf), "2e-3", 0, 10, NULL, "highest learning rate of the CRF's scores"},
+    {"train.lr_fusion", CONFIG_NUMBER, FIXED, AT(train.lr_fusion), "5e-4", 0, 10, NULL,
+     "highest learning rate of the block that looks at the picture, and of the gate"},
+    {"train.lr_visual", CONFIG_NUMBER, FIXED, AT(train.lr_visual), "1e-4", 0, 10, NULL,
+     "highest learning rate of the picture's or the captions' own encoder"},
+    {"train.drop_image", CONFIG_NUMBER, FIXED, AT(train.drop_image), "0.15", 0, 1, NULL,
+     "share of the training tweets whose picture is left out of a step, so that a missing one is nothing new"},
+    {"train.drop_text", CONFIG_NUMBER, FIXED, AT(train.drop_text), "0", 0, 1, NULL,
+     "share of the training tweets with a picture whose text is left out of the fusion (average, monig, dirichlet)"},
     {"train.layer_decay", CONFIG_NUMBER, FIXED, AT(train.layer_decay), "1", 0, 1, NULL,
      "factor of the learning rate from each encoder layer to the one below it, the embeddings lowest; 1: all layers learn alike"},
     {"train.weight_decay", CONFIG_NUMBER, FIXED, AT(train.weight_decay), "0.01", 0, 1, NULL,

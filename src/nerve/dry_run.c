@@ -74,10 +74,13 @@ static struct sized *sort_batches(const struct batch_plan *plan, const struct en
 }
 
 /* At the full learning rates, since AdamW passes over some rows where a rate is 0. */
-static int64_t step(struct trainer *t, int batch)
+static int step(struct trainer *t, int batch, int64_t *pieces, struct err *e)
 {
     const int32_t *start = t->plan.start + batch;
-    return trainer_step(t, start[1] - start[0], t->plan.tweets + start[0], 1).pieces;
+    struct step_result r = {0};
+    int code = trainer_step(t, start[1] - start[0], t->plan.tweets + start[0], 1, &r, e);
+    *pieces += r.pieces;
+    return code;
 }
 
 static int time_steps(struct trainer *t, struct dry_run *d, struct err *e)
@@ -90,13 +93,15 @@ static int time_steps(struct trainer *t, struct dry_run *d, struct err *e)
     if (code) return code;
     struct sized *sorted = sort_batches(&t->plan, &t->splits[SPLIT_TRAIN].encoded);
     if (!sorted) return err_set(e, ERR_INTERNAL, "out of memory for the order of %d batches", t->plan.n_batches);
-    step(t, sorted[t->plan.n_batches / 2].batch);
-    for (int64_t k = 0; k < N_TIMED; k++) {
+    code = step(t, sorted[t->plan.n_batches / 2].batch, &pieces, e);
+    pieces = 0;
+    for (int64_t k = 0; k < N_TIMED && !code; k++) {
         const double start = clock_seconds();
-        pieces += step(t, sorted[(2 * k + 1) * t->plan.n_batches / (2 * N_TIMED)].batch);
+        code = step(t, sorted[(2 * k + 1) * t->plan.n_batches / (2 * N_TIMED)].batch, &pieces, e);
         seconds += clock_seconds() - start;
     }
     free(sorted);
+    if (code) return code;
     d->step_seconds = seconds / N_TIMED;
     d->tokens_per_s = (double)pieces / seconds;
     d->train_seconds = d->step_seconds * (double)t->steps;

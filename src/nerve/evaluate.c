@@ -29,15 +29,15 @@ struct pass {
     ag_graph *graph;
     const struct batch *batch;
     int32_t *tags;
-    ag_tensor *emissions;
+    struct forward forward;
 };
 
 static void run_pass(void *context)
 {
     struct pass *p = context;
     const nn_dropout none = {.on = false};
-    p->emissions = nerve_forward(p->graph, p->model, p->batch, &none);
-    model_decode(p->model, p->emissions, p->batch, p->tags);
+    p->forward = nerve_forward(p->graph, p->model, p->batch, &none);
+    model_decode(p->model, p->forward.emissions, p->batch, p->tags);
 }
 
 static int predict_batch(const struct model *m, ag_graph *graph, const struct split *s, const struct batch *b, int32_t *tags,
@@ -51,7 +51,19 @@ static int predict_batch(const struct model *m, ag_graph *graph, const struct sp
         int n = b->word_start[i + 1] - b->word_start[i];
         memcpy(out->predicted + s->data.tweets[b->tweet[i]].first_word, tags + b->word_start[i], (size_t)n * sizeof *tags);
     }
-    return want_found ? add_found(m, b, p.emissions, tags, out, e) : 0;
+    return want_found ? add_found(m, b, p.forward.emissions, tags, out, e) : 0;
+}
+
+static int reserve_visual(const struct model *m, struct batch *b, const struct batch_plan *plan, const struct visual *v, struct err *e)
+{
+    int most = 0;
+    if (!model_sees(m)) return 0;
+    for (int k = 0; k < plan->n_batches; k++) {
+        int V = 0;
+        for (int i = plan->start[k]; i < plan->start[k + 1]; i++) V += visual_tokens(v, plan->tweets[i]);
+        if (V > most) most = V;
+    }
+    return visual_batch_reserve(&b->visual, v, b->cap_B, b->cap_W, most, e);
 }
 
 static int by_tweet(const void *a, const void *b)
@@ -69,7 +81,7 @@ int evaluate_split(const struct model *m, ag_graph *graph, const struct split *s
     int32_t *tags = NULL;
     *out = (struct evaluation){0};
     int code = batch_plan_sorted(&s->encoded, 0, batch_pieces, &plan, e);
-    if (code || (code = batch_reserve_plan(&b, &plan, &s->encoded, e))) goto done;
+    if (code || (code = batch_reserve_plan(&b, &plan, &s->encoded, e)) || (code = reserve_visual(m, &b, &plan, &s->visual, e))) goto done;
     tags = malloc(((size_t)b.cap_W + 1) * sizeof *tags);
     out->predicted = calloc((size_t)s->data.n_words + 1, sizeof *out->predicted);
     if (!tags || !out->predicted) {
@@ -82,7 +94,9 @@ int evaluate_split(const struct model *m, ag_graph *graph, const struct split *s
             break;
         }
         batch_fill(&b, &s->encoded, plan.start[k + 1] - plan.start[k], plan.tweets + plan.start[k], 0);
-        code = predict_batch(m, graph, s, &b, tags, want_found, out, e);
+        if (model_sees(m))
+            code = visual_batch_fill(&b.visual, &s->visual, b.B, b.tweet, b.place, b.word_start, NULL, ag_threads(), e);
+        if (!code) code = predict_batch(m, graph, s, &b, tags, want_found, out, e);
     }
     ag_graph_reset(graph);
     if (out->n_found) qsort(out->found, out->n_found, sizeof *out->found, by_tweet);

@@ -58,6 +58,17 @@ static bool same_types(const struct tag_set *a, const struct tag_set *b)
     return true;
 }
 
+static bool same_shape(const ag_param *a, const ag_param *b)
+{
+    return a->rank == b->rank && memcmp(a->dim, b->dim, (size_t)a->rank * sizeof *a->dim) == 0;
+}
+
+/* All else, the block that looks at the picture too, has learned about tags. */
+static bool is_of_an_encoder(const struct model *m, const ag_param *p)
+{
+    return model_layer(m, p) >= 0 || strncmp(p->name, "vision.", strlen("vision.")) == 0 || strncmp(p->name, "caption.", strlen("caption.")) == 0;
+}
+
 /* "LOC, PER", cut where text is full. */
 static const char *types_text(const struct tag_set *s, char text[256])
 {
@@ -75,7 +86,7 @@ void initial_fill(const struct initial *i, struct model *m)
     for (size_t k = 0; k < m->params.n; k++) {
         ag_param *p = m->params.at[k];
         const ag_param *source = ag_params_find(&from->params, p->name);
-        if (source && (same || model_layer(m, p) >= 0)) ag_param_borrow(p, source->val);
+        if (source && same_shape(source, p) && (same || is_of_an_encoder(m, p))) ag_param_borrow(p, source->val);
     }
     char then[256], now[256];
     const bool crf = m->shape.crf, had_crf = from->shape.crf;

@@ -1,6 +1,7 @@
 #include "loaded_model.h"
 #include "files.h"
 #include "model_store.h"
+#include "visual_source.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,7 @@ void loaded_model_close(struct loaded_model *m)
 int loaded_model_evaluate(const struct loaded_model *m, const char *directory, enum split_name which, struct score *score, struct err *e)
 {
     struct split s = {0};
+    struct visual_source visual = {0};
     struct evaluation x = {0};
     ag_graph graph;
     char path[PATH_MAX];
@@ -68,10 +70,12 @@ int loaded_model_evaluate(const struct loaded_model *m, const char *directory, e
     ag_graph_init(&graph);
     if (!(code = split_path(&m->config, which, directory, path, sizeof path, e)) && !(code = split_read(&m->config, path, &s, e)) &&
         !(code = split_encode(&s, &m->model.shape.types, m->model.wordpiece, m->model.shape.max_length, e)) &&
+        !(code = visual_source_open(&m->config, &m->model.shape, directory, &visual, e)) && !(code = split_see(&s, &visual, &m->model, e)) &&
         !(code = evaluate_split(&m->model, &graph, &s, m->config.train.eval_batch, false, NULL, &x, e)))
         code = evaluation_score(&m->model, &s, &x, score, e);
     evaluation_free(&x);
     split_free(&s);
+    visual_source_close(&visual);
     ag_graph_free(&graph);
     return code;
 }

@@ -5,16 +5,60 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SITE_HEAD = NN_SITE_OTHER };
-
 void model_shape_free(struct model_shape *s)
 {
     tag_set_free(&s->types);
     free(s->vocabulary);
+    free(s->visual.identity);
     *s = (struct model_shape){0};
 }
 
+void model_shape_of_config(const struct nerve_config *c, struct model_shape *s)
+{
+    const bool heads_of_their_own = c->model.fusion == FUSION_IMAGE || c->model.fusion >= FUSION_AVERAGE;
+    s->crf = c->model.crf;
+    s->bio_constraints = c->model.crf && c->model.bio_constraints;
+    s->dropout = c->model.dropout;
+    s->fusion = (enum config_fusion)c->model.fusion;
+    s->query_tags = heads_of_their_own && c->model.image_query == IMAGE_QUERY_TAGS;
+    s->residual = c->model.cross_residual == CONFIG_RESIDUAL_AUTO ? !heads_of_their_own : c->model.cross_residual == CONFIG_RESIDUAL_TRUE;
+    s->head = (evi_head){.reading = c->model.fusion == FUSION_MONIG_ONEHOT ? EVI_ONEHOT : EVI_PROB,
+                         .nu_min = c->model.nu_min,
+                         .nu_max = c->model.nu_max,
+                         .alpha_min = c->model.alpha_min,
+                         .alpha_max = c->model.alpha_max,
+                         .beta_min = c->model.beta_min,
+                         .tie_alpha = c->model.tie_alpha};
+    s->vacuous_neutral = c->model.vacuous_neutral;
+    s->visual.source = config_looks(c) ? (enum config_visual)c->model.visual : SOURCE_NONE;
+    s->visual.turn = c->data.exif_orientation;
+    s->visual.own_encoder =
+        s->visual.source == SOURCE_CAPTION && c->model.fusion != FUSION_APPEND && c->model.caption_encoder == CONFIG_CAPTIONS_OWN;
+    s->visual.caption_length = c->model.caption_length;
+    s->encoder.encoder.dropout_hidden = s->visual.vit.encoder.dropout_hidden = c->model.dropout_hidden;
+    s->encoder.encoder.dropout_attention = s->visual.vit.encoder.dropout_attention = c->model.dropout_attention;
+}
+
 /* ---- declaring ---- */
+
+static bool looks(const struct model_shape *s)
+{
+    return s->visual.source != SOURCE_NONE && s->fusion != FUSION_APPEND;
+}
+
+/* Width of a visual token. */
+static int source_width(const struct model_shape *s)
+{
+    switch (s->visual.source) {
+    case SOURCE_VIT:
+    case SOURCE_CLIP:
+        return s->visual.vit.encoder.width;
+    case SOURCE_FEATURES:
+        return s->visual.width;
+    default:
+        return s->encoder.encoder.width;
+    }
+}
 
 static int make_constraints(struct model *m, struct err *e)
 {
@@ -29,14 +73,55 @@ static int make_constraints(struct model *m, struct err *e)
     return 0;
 }
 
+static void declare_visual(struct model *m)
+{
+    const struct model_shape *s = &m->shape;
+    const struct encoder_shape *e = &s->encoder.encoder;
+    if (s->visual.source == SOURCE_VIT || s->visual.source == SOURCE_CLIP) vit_declare(&m->params, &s->visual.vit, "vision.", &m->vit);
+    if (s->visual.own_encoder) bert_declare(&m->params, &s->encoder, "caption.", &m->caption);
+    const struct cross_shape cross = {.width = e->width,
+                                      .source = source_width(s),
+                                      .heads = e->heads,
+                                      .tags = s->query_tags ? tag_count(&s->types) : 0,
+                                      .residual = s->residual || s->query_tags, /* a tag keeps its own query: no text is in it */
+                                      .eps = e->eps,
+                                      .dropout_hidden = e->dropout_hidden,
+                                      .dropout_attention = e->dropout_attention};
+    cross_declare(&m->params, &cross, "cross.", &m->cross);
+}
+
+/* Numbers that a head gives for a word and tag. */
+static int planes(const struct model_shape *s)
+{
+    return s->fusion == FUSION_MONIG_ONEHOT || s->fusion == FUSION_MONIG_PROB ? EVI_PLANES : 1;
+}
+
+static void declare_heads(struct model *m)
+{
+    const struct model_shape *s = &m->shape;
+    const int C = s->encoder.encoder.width, L = tag_count(&s->types), by_word = planes(s) * L,
+              of_tags = s->query_tags ? planes(s) : by_word;
+    const bool rows_are_mixed = s->fusion == FUSION_CROSS;
+    if (s->fusion != FUSION_IMAGE) nn_linear_declare(&m->params, "classifier", C, by_word, &m->text);
+    if (looks(s) && !rows_are_mixed) nn_linear_declare(&m->params, "visual_classifier", C, of_tags, &m->image);
+    if (s->fusion == FUSION_GATE) {
+        nn_linear_declare(&m->params, "gate.word", C, C, &m->gate_word);
+        nn_linear_declare(&m->params, "gate.seen", C, C, &m->gate_seen);
+    }
+    if (s->fusion == FUSION_MONIG_ONEHOT) {
+        m->scale = ag_params_add(&m->params, "emissions.scale", 1, (int[]){1});
+        m->offset = ag_params_add(&m->params, "emissions.offset", 1, (int[]){L});
+    }
+}
+
 static void declare_parameters(struct model *m)
 {
-    int L = tag_count(&m->shape.types);
     ag_params_init(&m->params);
     bert_declare(&m->params, &m->shape.encoder, m->shape.encoder.family->prefix, &m->bert);
-    nn_linear_declare(&m->params, "classifier", m->shape.encoder.encoder.width, L, &m->classifier);
+    if (looks(&m->shape)) declare_visual(m);
+    declare_heads(m);
     if (!m->shape.crf) return;
-    crf_declare(&m->params, "crf.", L, &m->crf);
+    crf_declare(&m->params, "crf.", tag_count(&m->shape.types), &m->crf);
     m->crf.forbidden_start = m->forbidden_start;
     m->crf.forbidden_transition = m->forbidden_transition;
 }
@@ -62,6 +147,8 @@ void model_free(struct model *m)
 {
     ag_params_free(&m->params);
     bert_free(&m->bert);
+    bert_free(&m->caption);
+    vit_free(&m->vit);
     if (!m->is_view) {
         model_shape_free(&m->shape);
         wordpiece_free(m->wordpiece);
@@ -79,6 +166,11 @@ void model_view(const struct model *of, struct model *view)
     for (size_t k = 0; k < view->params.n; k++) ag_param_borrow(view->params.at[k], of->params.at[k]->val);
 }
 
+bool model_sees(const struct model *m)
+{
+    return looks(&m->shape);
+}
+
 size_t model_parameters(const struct model *m)
 {
     size_t n = 0;
@@ -93,10 +185,26 @@ static bool starts_with(const char *s, const char *prefix)
     return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
-/* LayerNorm, layer_norm, layernorm, pre_layrnorm: the names of every family hold this. */
+/* Names of every family's LayerNorms hold one of these. */
 static bool is_norm(const ag_param *p)
 {
-    return strcasestr(p->name, "norm");
+    return strstr(p->name, "LayerNorm") || strstr(p->name, "layer_norm") || strstr(p->name, "layernorm") || strstr(p->name, "layrnorm");
+}
+
+/* The start of emissions = s gamma + b: scores of one-hot tags far enough apart for a CRF to prefer one. */
+#define SCALE_AT_START 8
+
+/* Values with a start of their own; false for all others. */
+static bool initialize_evidence(const struct model *m, const ag_param *p, ag_real *val)
+{
+    const int L = tag_count(&m->shape.types);
+    if (p == m->scale) {
+        val[0] = SCALE_AT_START;
+        return true;
+    }
+    if (planes(&m->shape) == 1 || (p != m->text.b && p != m->image.b)) return false;
+    evi_nig_head_bias(&m->shape.head, p->dim[0] == EVI_PLANES ? 1 : L, val);
+    return true;
 }
 
 void model_initialize(struct model *m, uint32_t seed)
@@ -107,6 +215,7 @@ void model_initialize(struct model *m, uint32_t seed)
         struct rng r = rng_stream(seed, RNG_INIT, (uint32_t)k);
         ag_real *val = ag_param_own(p);
         bool crf = starts_with(p->name, "crf.");
+        if (initialize_evidence(m, p, val)) continue;
         for (size_t i = 0; i < p->size; i++) {
             if (crf)
                 val[i] = (ag_real)(0.2 * rng_uniform(&r) - 0.1);
@@ -118,25 +227,73 @@ void model_initialize(struct model *m, uint32_t seed)
     }
 }
 
-int model_layer(const struct model *m, const ag_param *p)
+/* 0 for an encoder's embeddings, 1 for its first layer and so on, layers + 1 for what stands behind the last one; -1 where the parameter is
+ * another's. */
+static int layer_in(const ag_param *p, const char *prefix, const struct encoder_names *names, int layers)
 {
-    const struct bert_family *family = m->shape.encoder.family;
-    if (!starts_with(p->name, family->prefix)) return -1;
-    const char *name = p->name + strlen(family->prefix);
-    if (!starts_with(name, family->names.layers)) return 0;
-    return 1 + atoi(name + strlen(family->names.layers) + 1);
+    if (!starts_with(p->name, prefix)) return -1;
+    const char *name = p->name + strlen(prefix);
+    if (starts_with(name, names->layers)) return 1 + atoi(name + strlen(names->layers) + 1);
+    return strstr(name, "embeddings") || strstr(name, "pre_layrnorm") ? 0 : layers + 1;
 }
 
-void model_train(struct model *m, int frozen_layers, size_t rows_max)
+int model_layer(const struct model *m, const ag_param *p)
+{
+    const struct bert_config *c = &m->shape.encoder;
+    return layer_in(p, c->family->prefix, &c->family->names, c->encoder.layers);
+}
+
+static bool is_frozen(int layer, int frozen_layers, int layers)
+{
+    return frozen_layers > 0 && layer >= 0 && (layer <= frozen_layers || frozen_layers >= layers);
+}
+
+/* Group and role of a parameter that is not the text encoder's. */
+static void place_other(const struct model *m, const struct nerve_config *c, ag_param *p)
+{
+    const struct bert_config *caption = &m->shape.encoder;
+    const struct vit_config *vit = &m->shape.visual.vit;
+    bool frozen = false;
+    if (starts_with(p->name, "caption.")) {
+        p->group = GROUP_VISUAL;
+        frozen = is_frozen(layer_in(p, "caption.", &caption->family->names, caption->encoder.layers), c->model.caption_frozen_layers,
+                           caption->encoder.layers);
+    } else if (starts_with(p->name, "vision.")) {
+        const int layers = vit->encoder.layers, wanted = c->model.vision_frozen_layers;
+        p->group = GROUP_VISUAL;
+        frozen = is_frozen(layer_in(p, "vision.", &vit->family->names, layers),
+                           wanted >= 0          ? wanted
+                           : c->model.vision[0] ? layers
+                                                : 0,
+                           layers);
+    } else {
+        p->group = starts_with(p->name, "crf.")                                      ? GROUP_CRF
+                   : starts_with(p->name, "cross.") || starts_with(p->name, "gate.") ? GROUP_FUSION
+                                                                                     : GROUP_HEAD;
+    }
+    p->role = frozen ? AG_FROZEN : AG_DENSE;
+}
+
+static void make_sparse(ag_param *table)
+{
+    if (table && table->role == AG_DENSE) table->role = AG_SPARSE;
+}
+
+void model_train(struct model *m, const struct nerve_config *c, size_t rows_max)
 {
     for (size_t k = 0; k < m->params.n; k++) {
         ag_param *p = m->params.at[k];
         const int layer = model_layer(m, p);
-        p->group = layer >= 0 ? GROUP_ENCODER + layer : starts_with(p->name, "crf.") ? GROUP_CRF : GROUP_HEAD;
+        if (layer < 0) {
+            place_other(m, c, p);
+        } else {
+            p->group = GROUP_ENCODER + layer;
+            p->role = is_frozen(layer, c->model.frozen_layers, m->shape.encoder.encoder.layers) ? AG_FROZEN : AG_DENSE;
+        }
         p->decay = p->rank > 1 && p->group != GROUP_CRF;
-        p->role = frozen_layers > 0 && layer >= 0 && layer <= frozen_layers ? AG_FROZEN : AG_DENSE;
     }
-    if (m->bert.word->role == AG_DENSE) m->bert.word->role = AG_SPARSE;
+    make_sparse(m->bert.word);
+    make_sparse(m->caption.word);
     ag_params_train(&m->params, rows_max);
 }
 
@@ -145,22 +302,7 @@ int model_groups(const struct model *m)
     return GROUP_ENCODER + 1 + m->shape.encoder.encoder.layers;
 }
 
-/* ---- forward ---- */
-
-ag_tensor *nerve_forward(ag_graph *g, const struct model *m, const struct batch *b, const nn_dropout *drop)
-{
-    ag_tensor *text = bert_forward(g, &m->bert, b->T, b->ids, b->position, b->B, b->seq_start, drop);
-    ag_tensor *words = ag_gather(g, text, b->W, b->first);
-    nn_dropout by_word = *drop;
-    by_word.start = b->word_start;
-    return nn_linear_forward(g, &m->classifier, ag_dropout_of(g, words, nn_dropout_at(&by_word, m->shape.dropout, SITE_HEAD)));
-}
-
-ag_tensor *model_loss(ag_graph *g, const struct model *m, ag_tensor *emissions, const struct batch *b)
-{
-    if (m->shape.crf) return crf_nll(g, &m->crf, emissions, b->tags, b->B, b->word_start);
-    return ag_cross_entropy(g, emissions, b->tags, b->B, b->word_start);
-}
+/* ---- tags ---- */
 
 static int largest(int n, const ag_real *x)
 {

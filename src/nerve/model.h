@@ -1,4 +1,5 @@
-/* model.h - the assembly: words and their pieces go in, emissions, losses and tags come out.
+/* model.h - the assembly: words and their pieces go in, pictures, captions or features beside them; emissions, beliefs, losses and tags
+ * come out.
  *
  * A model that trains has its parameters in training blocks; a model that predicts borrows values: of a checkpoint, or of the training
  * model (model_view).
@@ -10,12 +11,28 @@
 #include "bert.h"
 #include "config.h"
 #include "crf.h"
+#include "cross.h"
+#include "evi.h"
 #include "nn.h"
 #include "pretrained.h"
 #include "tags.h"
+#include "vit.h"
 
-/* Optimizer groups; the encoder has one for each layer: GROUP_ENCODER + model_layer. */
-enum model_group { GROUP_HEAD, GROUP_CRF, GROUP_ENCODER };
+/* Optimizer groups; the text's encoder has one for each layer: GROUP_ENCODER + model_layer. */
+enum model_group { GROUP_HEAD, GROUP_CRF, GROUP_FUSION, GROUP_VISUAL, GROUP_ENCODER };
+
+/* What a model sees beside the text. */
+struct visual_shape {
+    enum config_visual source;
+    struct vit_config vit;            /* vit, clip */
+    struct picture_pipeline pipeline; /* likewise */
+    bool turn;                        /* pictures as their EXIF orientation says */
+    bool frozen;                      /* its own encoder does not train: what it gives is the same as stored features */
+    bool own_encoder;                 /* caption: of its own, not the text's */
+    int caption_length;               /* word pieces of the longest caption, with [CLS] and [SEP] */
+    int tokens, width;                /* features: visual tokens of a picture or the most of a caption, S */
+    char *identity;                   /* features: of the file they were trained on, see features.h */
+};
 
 /* What a model is besides its values; a checkpoint holds all of it. */
 struct model_shape {
@@ -28,14 +45,26 @@ struct model_shape {
     bool crf;             /* else softmax and cross-entropy */
     bool bio_constraints; /* the CRF never gives a path that BIO forbids; without a CRF nothing is constrained */
     double dropout;       /* of the head's input */
+    enum config_fusion fusion;
+    bool query_tags, residual; /* who looks at the picture: learned queries of tags, or words, which may keep their own row */
+    evi_head head;             /* monig */
+    bool vacuous_neutral;
+    struct visual_shape visual; /* SOURCE_NONE where fusion is text */
 };
 void model_shape_free(struct model_shape *s);
+/* What keys of the configuration alone decide; s is otherwise left as it is. */
+void model_shape_of_config(const struct nerve_config *c, struct model_shape *s);
 
 struct model {
     struct model_shape shape;
     ag_params params;
     struct bert bert;
-    nn_linear classifier;
+    struct bert caption;                             /* where shape.visual.own_encoder */
+    struct vit vit;                                  /* of vit and clip */
+    struct cross cross;                              /* of every fusion but text and append */
+    nn_linear gate_word, gate_seen;                  /* gate */
+    nn_linear text, image;                           /* the heads: scores, NIG parameters or evidence of tags; either where fusion has it */
+    ag_param *scale, *offset;                        /* monig-onehot: s [1], b [L] */
     struct crf crf;                                  /* declared where shape.crf */
     uint8_t *forbidden_start, *forbidden_transition; /* [L], [L,L], where shape.bio_constraints */
     struct wordpiece *wordpiece;
@@ -50,23 +79,47 @@ void model_free(struct model *m);
  * function of seed and the parameter's name. */
 void model_initialize(struct model *m, uint32_t seed);
 
-/* Roles, groups and decay, then the training blocks: the encoder's first frozen_layers layers (with the embeddings, where > 0) are frozen.
- * rows_max: pieces of the largest accumulated batch. */
-void model_train(struct model *m, int frozen_layers, size_t rows_max);
+/* Roles, groups and decay, then the training blocks: the first layers of each encoder are frozen as the keys say, with the embeddings where
+ * it is one at least, and with what stands behind the last layer where it is all of them. rows_max: pieces of the largest accumulated
+ * batch, captions included. */
+void model_train(struct model *m, const struct nerve_config *c, size_t rows_max);
 int model_groups(const struct model *m); /* number of groups */
 
-/* Where a parameter stands: 0 for the encoder's embeddings, 1 for its first layer and so on; -1 for the head and the CRF. */
+/* Where a parameter stands: 0 for the embeddings of the text's encoder, 1 for its first layer and so on; -1 for all else. */
 int model_layer(const struct model *m, const ag_param *p);
+
+/* Whether a batch's visual part is read: not of text alone, and not where captions are set behind the tweets. */
+bool model_sees(const struct model *m);
 
 size_t model_parameters(const struct model *m); /* number of values */
 
 /* A predicting model on the values of another one, which must outlive it. */
 void model_view(const struct model *of, struct model *view);
 
-/* The picture of the architecture as code. b stays borrowed until the graph is reset. Emissions [W,L]. */
-ag_tensor *nerve_forward(ag_graph *g, const struct model *m, const struct batch *b, const nn_dropout *drop);
-/* Each tweet's loss [B]: the CRF's negative log-likelihood, or cross-entropy summed over words. */
-ag_tensor *model_loss(ag_graph *g, const struct model *m, ag_tensor *emissions, const struct batch *b);
+enum { MODEL_TEXT, MODEL_IMAGE, MODEL_MODALITIES };
+
+/* What a forward pass gives. */
+struct forward {
+    ag_tensor *emissions;              /* [W,L] */
+    ag_tensor *head[MODEL_MODALITIES]; /* what is fused, by modality: log-odds [W,L] (average), NIG beliefs [4,W,L] (monig), evidence [W,L]
+                                          (dirichlet); NULL for other fusions */
+    const uint8_t *present[MODEL_MODALITIES]; /* [W] 0 where a word has not got it, NULL: every word has */
+    ag_tensor *fused;                         /* monig: [4,W,L]; dirichlet: [W,L]; else NULL */
+};
+
+/* The picture of the architecture as code. b stays borrowed until the graph is reset. */
+struct forward nerve_forward(ag_graph *g, const struct model *m, const struct batch *b, const nn_dropout *drop);
+
+/* Scores of tags [W,L] from a NIG belief, by the model's reading. */
+ag_tensor *model_nig_emissions(ag_graph *g, const struct model *m, ag_tensor *belief);
+
+/* What the terms of the loss weigh now. */
+struct objective {
+    double modality, evidence, regulariser;
+    const ag_real *balance; /* [L,L] weights of the NIG terms by the word's tag, or NULL: 1 */
+};
+/* Each tweet's loss [B]: the CRF's negative log-likelihood or the cross-entropy of the emissions, and what the fusion adds to it. */
+ag_tensor *model_loss(ag_graph *g, const struct model *m, const struct forward *f, const struct batch *b, const struct objective *o);
 /* The best tags of each word, [W]: Viterbi, or the largest emission. */
 void model_decode(const struct model *m, const ag_tensor *emissions, const struct batch *b, int32_t *tags);
 /* The probability that a sentence of n words (emissions [n,L]) has exactly this entity: the CRF's, lenient where it is not constrained;

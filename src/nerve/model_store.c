@@ -1,5 +1,6 @@
 #include "model_store.h"
 #include "machine.h"
+#include "pretrained_vision.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +58,31 @@ static char *encoder_text(const struct bert_config *c)
     return text;
 }
 
+static char *vision_text(const struct vit_config *c)
+{
+    struct json *json = vit_config_to_json(c);
+    char *text = json_dump(json, 2);
+    json_free(json);
+    return text;
+}
+
+/* What a model that looks at something needs besides its keys. */
+static int add_visual(const struct visual_shape *s, struct checkpoint_writer *w, struct err *e)
+{
+    if (s->source == SOURCE_NONE) return 0;
+    checkpoint_add_integer(w, "visual_frozen", s->frozen);
+    if (s->source != SOURCE_VIT && s->source != SOURCE_CLIP) return 0;
+    char *vision = vision_text(&s->vit), *pipeline = picture_pipeline_text(&s->pipeline);
+    const bool there = vision && pipeline;
+    if (there) {
+        checkpoint_add_text(w, "vision", vision);
+        checkpoint_add_text(w, "preprocessing", pipeline);
+    }
+    free(vision);
+    free(pipeline);
+    return there ? 0 : err_set(e, ERR_INTERNAL, "out of memory for the shape of a visual encoder");
+}
+
 static int add_shape(const struct model_shape *s, struct checkpoint_writer *w, struct err *e)
 {
     char *types = types_text(&s->types), *encoder = encoder_text(&s->encoder);
@@ -67,6 +93,7 @@ static int add_shape(const struct model_shape *s, struct checkpoint_writer *w, s
         checkpoint_add_text(w, "vocabulary", s->vocabulary);
         checkpoint_add_integer(w, "lower_case", s->lower_case);
         checkpoint_add_integer(w, "max_length", s->max_length);
+        code = add_visual(&s->visual, w, e);
     }
     free(encoder);
     free(types);
@@ -165,23 +192,49 @@ static int read_encoder(const struct checkpoint *c, const char *path, struct ber
     return code;
 }
 
+static int read_vision(const struct checkpoint *c, const char *path, struct visual_shape *s, struct err *e)
+{
+    char *text = NULL, *pipeline = NULL;
+    struct json *json = NULL;
+    int code = checkpoint_text(c, "vision", &text, e);
+    if (!code) code = json_parse(text, strlen(text), path, &json, e);
+    if (!code) code = vit_config_from_json(json, path, &s->vit, e);
+    if (!code) code = checkpoint_text(c, "preprocessing", &pipeline, e);
+    if (!code)
+        code = picture_pipeline_parse(pipeline, strlen(pipeline), path, s->source == SOURCE_CLIP ? PICTURE_CLIP : PICTURE_VIT, &s->pipeline,
+                                      e);
+    if (!code && s->pipeline.size != s->vit.image_size)
+        code = err_set(e, ERR_DATA, "%s: pictures of %d pixels for an encoder that takes %d", path, s->pipeline.size, s->vit.image_size);
+    json_free(json);
+    free(text);
+    free(pipeline);
+    return code;
+}
+
+static int read_visual(const struct checkpoint *c, const char *path, const struct nerve_config *config, struct visual_shape *s,
+                       struct err *e)
+{
+    int64_t frozen;
+    s->source = config_looks(config) ? (enum config_visual)config->model.visual : SOURCE_NONE;
+    if (s->source == SOURCE_NONE) return 0;
+    int code = checkpoint_integer(c, "visual_frozen", &frozen, e);
+    if (!code) s->frozen = frozen != 0;
+    return code || (s->source != SOURCE_VIT && s->source != SOURCE_CLIP) ? code : read_vision(c, path, s, e);
+}
+
 static int read_shape(const struct checkpoint *c, const char *path, struct model_shape *s, struct err *e)
 {
     struct nerve_config config;
     int64_t lower_case, max_length;
     int code = checkpoint_config(c, path, &config, e);
     if (code) return code;
-    s->crf = config.model.crf;
-    s->bio_constraints = config.model.crf && config.model.bio_constraints;
-    s->dropout = config.model.dropout;
     if ((code = read_types(c, &s->types, e)) || (code = read_encoder(c, path, &s->encoder, e)) ||
         (code = checkpoint_text(c, "vocabulary", &s->vocabulary, e)) || (code = checkpoint_integer(c, "lower_case", &lower_case, e)) ||
-        (code = checkpoint_integer(c, "max_length", &max_length, e)))
+        (code = checkpoint_integer(c, "max_length", &max_length, e)) || (code = read_visual(c, path, &config, &s->visual, e)))
         return code;
+    model_shape_of_config(&config, s);
     if (max_length < 3 || max_length > s->encoder.max_positions)
         return err_set(e, ERR_DATA, "%s: max_length %lld does not fit the encoder", path, (long long)max_length);
-    s->encoder.encoder.dropout_hidden = config.model.dropout_hidden;
-    s->encoder.encoder.dropout_attention = config.model.dropout_attention;
     s->vocabulary_size = strlen(s->vocabulary);
     s->lower_case = lower_case != 0;
     s->max_length = (int)max_length;

@@ -79,6 +79,7 @@ static int write_config(const struct run *r, struct err *e)
     resolved = *r->config;
     make_absolute(resolved.data.dir);
     make_absolute(resolved.model.encoder);
+    make_absolute(resolved.model.vision);
     make_absolute(resolved.train.init);
     char *text = config_text(&resolved, CONFIG_RESOLVED);
     if (!text) return err_set(e, ERR_INTERNAL, "out of memory for the config");
@@ -252,7 +253,8 @@ static int one_step(struct run *r, struct err *e)
     int code = trainer_next(t, &n, &tweets, &factor, e);
     if (code) return code;
     double start = clock_seconds();
-    struct step_result x = trainer_step(t, n, tweets, factor);
+    struct step_result x;
+    if ((code = trainer_step(t, n, tweets, factor, &x, e))) return code;
     r->train_seconds += clock_seconds() - start;
     r->train_pieces += x.pieces;
     show(r, &x, factor);

@@ -41,6 +41,8 @@ int split_encode(struct split *s, const struct tag_set *types, const struct word
 void split_free(struct split *s)
 {
     encoded_free(&s->encoded);
+    visual_free(&s->visual);
+    free(s->picture_names);
     free(s->gold);
     dataset_free(&s->data);
     *s = (struct split){0};

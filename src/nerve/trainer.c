@@ -65,18 +65,73 @@ static int shape_from_scratch(const struct nerve_config *c, struct model_shape *
     return 0;
 }
 
+/* A ViT as a folder gives it, or a small one by the config's sizes, and how a picture gets to it. */
+static int shape_of_vision(struct trainer *t, struct visual_shape *s, struct err *e)
+{
+    const struct nerve_config *c = t->config;
+    const char *folder = c->model.vision;
+    const struct visual_shape *before = t->initial.checkpoint ? &t->initial.model.shape.visual : NULL;
+    if (folder[0]) {
+        s->vit = t->vision.config;
+    } else if (before && before->source == s->source) {
+        s->vit = before->vit;
+    } else {
+        s->vit = (struct vit_config){.family = &VIT,
+                                     .image_size = c->model.vision_size,
+                                     .patch_size = c->model.vision_patch,
+                                     .encoder = {.layers = c->model.vision_layers,
+                                                 .width = c->model.vision_width,
+                                                 .heads = c->model.vision_heads,
+                                                 .inner = c->model.vision_inner,
+                                                 .order = ENCODER_PRE_NORM,
+                                                 .activation = AG_GELU,
+                                                 .eps = 1e-12}};
+    }
+    if ((s->source == SOURCE_CLIP) != (s->vit.family == &CLIP_VISION))
+        return err_set(e, ERR_CONFIG, "model.vision %s holds a %s: set model.visual to %s", folder, s->vit.family->name,
+                       s->source == SOURCE_CLIP ? "vit" : "clip");
+    if (c->model.vision_layer > s->vit.encoder.layers)
+        return err_set(e, ERR_CONFIG, "model.vision_layer is %d, but %s has %d layers", c->model.vision_layer, folder,
+                       s->vit.encoder.layers);
+    if (c->model.vision_frozen_layers > s->vit.encoder.layers)
+        return err_set(e, ERR_CONFIG, "model.vision_frozen_layers is %d, but %s has %d layers", c->model.vision_frozen_layers, folder,
+                       s->vit.encoder.layers);
+    s->vit.output = (struct vision_output){.layer = c->model.vision_layer < 0 ? VIT_OUTPUT : c->model.vision_layer,
+                                           .class_token = c->model.vision_tokens != CONFIG_TOKENS_PATCHES,
+                                           .patch_tokens = c->model.vision_tokens != CONFIG_TOKENS_CLASS};
+    const int frozen = c->model.vision_frozen_layers >= 0 ? c->model.vision_frozen_layers : folder[0] ? s->vit.encoder.layers : 0;
+    s->frozen = frozen > 0 && frozen >= s->vit.encoder.layers;
+    const enum picture_recipe recipe = s->source == SOURCE_CLIP ? PICTURE_CLIP : PICTURE_VIT;
+    if (folder[0]) return picture_pipeline_read(folder, recipe, s->vit.image_size, &s->pipeline, e);
+    s->pipeline = before && before->source == s->source ? before->pipeline : picture_pipeline_of(recipe, s->vit.image_size);
+    return 0;
+}
+
+static int shape_of_visual(struct trainer *t, struct model_shape *s, struct err *e)
+{
+    const struct nerve_config *c = t->config;
+    if (s->visual.source == SOURCE_VIT || s->visual.source == SOURCE_CLIP) return shape_of_vision(t, &s->visual, e);
+    if (!s->visual.own_encoder) return 0;
+    if (c->model.caption_frozen_layers > s->encoder.encoder.layers)
+        return err_set(e, ERR_CONFIG, "model.caption_frozen_layers is %d, but the encoder has %d layers", c->model.caption_frozen_layers,
+                       s->encoder.encoder.layers);
+    s->visual.frozen = c->model.caption_frozen_layers > 0 && c->model.caption_frozen_layers >= s->encoder.encoder.layers;
+    return 0;
+}
+
 static int make_shape(struct trainer *t, struct model_shape *s, struct err *e)
 {
     const struct nerve_config *c = t->config;
-    *s =
-        (struct model_shape){.crf = c->model.crf, .bio_constraints = c->model.crf && c->model.bio_constraints, .dropout = c->model.dropout};
+    *s = (struct model_shape){0};
     int code = t->initial.checkpoint ? initial_shape(&t->initial, s, e)
                : c->model.encoder[0] ? shape_from_folder(&t->pretrained, s, e)
                                      : shape_from_scratch(c, s, e);
     if (code) return code;
     if (c->model.lower_case != CONFIG_LOWER_AUTO) s->lower_case = c->model.lower_case == CONFIG_LOWER_TRUE;
-    s->encoder.encoder.dropout_hidden = c->model.dropout_hidden;
-    s->encoder.encoder.dropout_attention = c->model.dropout_attention;
+    s->visual.source = config_looks(c) ? (enum config_visual)c->model.visual : SOURCE_NONE;
+    s->visual.own_encoder = s->visual.source == SOURCE_CAPTION && c->model.caption_encoder == CONFIG_CAPTIONS_OWN;
+    if ((code = shape_of_visual(t, s, e))) return code;
+    model_shape_of_config(c, s);
     int limit = s->encoder.max_positions - s->encoder.position_offset;
     s->max_length = c->data.max_length > 0 && c->data.max_length < limit ? c->data.max_length : limit;
     if (s->max_length < c->data.max_length)
@@ -105,7 +160,46 @@ static int open_weights(struct trainer *t, const char *own_checkpoint, struct er
         code = pretrained_open(c->model.encoder, &t->pretrained, e);
         t->encoder_digest = t->pretrained.digest;
     }
-    return code;
+    if (code || !config_looks(c) || !c->model.vision[0] || (c->model.visual != SOURCE_VIT && c->model.visual != SOURCE_CLIP)) return code;
+    if ((code = pretrained_vision_open(c->model.vision, &t->vision, e))) return err_prefix(e, "model.vision: ");
+    struct hash_stream *both = hash_begin();
+    hash_add(both, t->encoder_digest.bytes, sizeof t->encoder_digest.bytes);
+    hash_add(both, t->vision.digest.bytes, sizeof t->vision.digest.bytes);
+    t->encoder_digest = hash_end(both);
+    return 0;
+}
+
+/* Borrows what files give to parameters that have no values yet. */
+static int fill_model(struct trainer *t, struct err *e)
+{
+    const char *folder = t->config->model.encoder;
+    struct model *m = &t->model;
+    int code = 0;
+    if (t->initial.checkpoint) initial_fill(&t->initial, m);
+    if (folder[0] && ((code = pretrained_fill(&t->pretrained, &m->params, m->shape.encoder.family->prefix, e)) ||
+                      (m->shape.visual.own_encoder && (code = pretrained_fill(&t->pretrained, &m->params, "caption.", e)))))
+        return err_prefix(e, "%s: ", folder);
+    if (t->vision.weights && (code = pretrained_vision_fill(&t->vision, &m->params, "vision.", e)))
+        return err_prefix(e, "%s: ", t->config->model.vision);
+    model_initialize(m, t->config->train.seed);
+    return 0;
+}
+
+/* Cuts the splits into pieces, and finds what their tweets show. */
+static int encode_splits(struct trainer *t, struct err *e)
+{
+    const struct model_shape *s = &t->model.shape;
+    int code = visual_source_open(t->config, s, NULL, &t->visual, e);
+    for (int k = 0; k < N_SPLITS && !code; k++) {
+        code = split_encode(&t->splits[k], &s->types, t->model.wordpiece, s->max_length, e);
+        if (!code) code = split_see(&t->splits[k], &t->visual, &t->model, e);
+    }
+    if (code || s->visual.source == SOURCE_NONE) return code;
+    struct hash_stream *digest = hash_begin();
+    hash_add(digest, t->data_digest.bytes, sizeof t->data_digest.bytes);
+    for (int k = 0; k < N_SPLITS; k++) hash_add(digest, t->splits[k].visual.digest.bytes, sizeof t->splits[k].visual.digest.bytes);
+    t->data_digest = hash_end(digest);
+    return 0;
 }
 
 static int make_model(struct trainer *t, const char *own_checkpoint, struct err *e)
@@ -119,13 +213,8 @@ static int make_model(struct trainer *t, const char *own_checkpoint, struct err 
         return code;
     }
     if ((code = model_declare(&t->model, &shape, e))) return folder[0] ? err_prefix(e, "%s: ", folder) : code;
-    if (folder[0] && (code = pretrained_fill(&t->pretrained, &t->model.params, t->pretrained.config.family->prefix, e)))
-        return err_prefix(e, "%s: ", folder);
-    if (t->initial.checkpoint) initial_fill(&t->initial, &t->model);
-    model_initialize(&t->model, t->config->train.seed);
-    for (int k = 0; k < N_SPLITS && !code; k++)
-        code = split_encode(&t->splits[k], &t->model.shape.types, t->model.wordpiece, t->model.shape.max_length, e);
-    return code;
+    if ((code = fill_model(t, e))) return code;
+    return encode_splits(t, e);
 }
 
 /* Of tweets from .. to-1, by their offsets. */
@@ -152,19 +241,31 @@ static int part_end(const struct trainer *t, int n, const int32_t *tweets, int p
     return to;
 }
 
+static int64_t count_visual(const struct visual *v, const int32_t *tweets, int from, int to)
+{
+    int64_t n = 0;
+    if (v->kind != VISUAL_NONE)
+        for (int k = from; k < to; k++) n += visual_tokens(v, tweets[k]);
+    return n;
+}
+
 static void note_sizes(struct trainer *t, const struct batch_plan *plan, int64_t epoch)
 {
     const struct encoded *x = &t->splits[SPLIT_TRAIN].encoded;
+    const struct visual *v = &t->splits[SPLIT_TRAIN].visual;
     for (int b = 0; b < plan->n_batches; b++) {
         const int n = plan->start[b + 1] - plan->start[b];
         const int32_t *tweets = plan->tweets + plan->start[b];
         int64_t step = 0;
         for (int part = 0, from = 0, to; from < n; part++, from = to) {
             to = part_end(t, n, tweets, part, from);
-            const int64_t pieces = count(x->piece_start, tweets, from, to), words = count(x->word_start, tweets, from, to);
-            step += pieces;
-            if (pieces > t->largest_pieces) {
-                t->largest_pieces = pieces;
+            const int64_t pieces = count(x->piece_start, tweets, from, to), words = count(x->word_start, tweets, from, to),
+                          visual = x->types ? 0 : count_visual(v, tweets, from, to);
+            step += pieces + (v->kind == VISUAL_CAPTIONS ? visual : 0);
+            if (pieces > t->largest_pieces) t->largest_pieces = pieces;
+            if (visual > t->largest_visual) t->largest_visual = visual;
+            if (pieces + visual > t->largest_part) {
+                t->largest_part = pieces + visual;
                 t->largest_epoch = epoch;
                 t->largest_batch = b;
             }
@@ -203,7 +304,33 @@ static int plan_run(struct trainer *t, struct err *e)
     }
     t->steps = t->epoch_end[t->epochs];
     t->warmup = (int64_t)floor(c->train.warmup * (double)t->steps);
-    return batch_reserve(&t->batch, (int)t->largest_tweets, (int)t->largest_pieces, (int)t->largest_words, e);
+    int code = batch_reserve(&t->batch, (int)t->largest_tweets, (int)t->largest_pieces, (int)t->largest_words, e);
+    if (!code && model_sees(&t->model))
+        code = visual_batch_reserve(&t->batch.visual, &t->splits[SPLIT_TRAIN].visual, (int)t->largest_tweets, (int)t->largest_words,
+                                    (int)t->largest_visual, e);
+    t->left_out = calloc((size_t)t->largest_tweets + 1, 1);
+    t->heard = calloc((size_t)t->largest_words + 1, 1);
+    if (!code && (!t->left_out || !t->heard))
+        code = err_set(e, ERR_INTERNAL, "out of memory for a batch of %lld tweets", (long long)t->largest_tweets);
+    return code;
+}
+
+/* How often each tag occurs in training decides what a word of it weighs. */
+static int make_balance(struct trainer *t, struct err *e)
+{
+    const int L = tag_count(&t->model.shape.types);
+    const struct encoded *x = &t->splits[SPLIT_TRAIN].encoded;
+    if (!t->config->loss.class_balanced) return 0;
+    int64_t *count = calloc((size_t)L, sizeof *count);
+    t->balance = calloc((size_t)L * (size_t)L, sizeof *t->balance);
+    if (!count || !t->balance) {
+        free(count);
+        return err_set(e, ERR_INTERNAL, "out of memory for the weights of %d tags", L);
+    }
+    for (int w = 0; w < x->word_start[x->n_tweets]; w++) count[x->tags[w]]++;
+    evi_inverse_frequency(L, count, t->balance);
+    free(count);
+    return 0;
 }
 
 /* Layer-wise decay (Sun et al. 2019, arXiv 1905.05583, section 5.3.4): the last layer has the encoder's rate, each one below that of the
@@ -216,6 +343,8 @@ static int make_groups(struct trainer *t, struct err *e)
     if (!t->groups) return err_set(e, ERR_INTERNAL, "out of memory for %d optimizer groups", model_groups(&t->model));
     t->groups[GROUP_HEAD] = (ag_group){c->train.lr_head, c->train.weight_decay};
     t->groups[GROUP_CRF] = (ag_group){c->train.lr_crf, c->train.weight_decay};
+    t->groups[GROUP_FUSION] = (ag_group){c->train.lr_fusion, c->train.weight_decay};
+    t->groups[GROUP_VISUAL] = (ag_group){c->train.lr_visual, c->train.weight_decay};
     double rate = c->train.lr_encoder;
     for (int layer = layers; layer >= 0; layer--, rate *= c->train.layer_decay)
         t->groups[GROUP_ENCODER + layer] = (ag_group){rate, c->train.weight_decay};
@@ -232,10 +361,13 @@ static void begin(const struct nerve_config *config, struct trainer *t)
 static void make_trainable(struct trainer *t)
 {
     const struct nerve_config *c = t->config;
-    model_train(&t->model, c->model.frozen_layers, (size_t)t->largest_step);
-    /* What trains was copied; only frozen parameters still lie in the mapped file. */
-    if (c->model.frozen_layers == 0) {
+    model_train(&t->model, c, (size_t)t->largest_step);
+    /* What trains was copied; only frozen parameters still lie in the mapped files. */
+    bool frozen = false;
+    for (size_t k = 0; k < t->model.params.n; k++) frozen |= t->model.params.at[k]->role == AG_FROZEN;
+    if (!frozen) {
         pretrained_close(&t->pretrained);
+        pretrained_vision_close(&t->vision);
         initial_close(&t->initial);
     }
     model_view(&t->model, &t->view);
@@ -245,7 +377,8 @@ static int open_trainer(const struct nerve_config *config, const char *own_check
 {
     begin(config, t);
     int code;
-    if ((code = read_splits(t, e)) || (code = make_model(t, own_checkpoint, e)) || (code = plan_run(t, e)) || (code = make_groups(t, e))) {
+    if ((code = read_splits(t, e)) || (code = make_model(t, own_checkpoint, e)) || (code = plan_run(t, e)) || (code = make_groups(t, e)) ||
+        (code = make_balance(t, e))) {
         trainer_close(t);
         return code;
     }
@@ -271,7 +404,7 @@ int trainer_open_on(const struct nerve_config *config, struct model_shape *shape
     int code = model_declare(&t->model, shape, e);
     if (!code) {
         model_initialize(&t->model, config->train.seed);
-        if (!(code = plan_run(t, e))) code = make_groups(t, e);
+        if (!(code = plan_run(t, e)) && !(code = make_groups(t, e))) code = make_balance(t, e);
     }
     if (code)
         trainer_close(t);
@@ -286,46 +419,97 @@ void trainer_close(struct trainer *t)
     batch_free(&t->batch);
     free(t->groups);
     free(t->epoch_end);
+    free(t->left_out);
+    free(t->heard);
+    free(t->balance);
     model_free(&t->view);
     model_free(&t->model);
     pretrained_close(&t->pretrained);
+    pretrained_vision_close(&t->vision);
     initial_close(&t->initial);
     ag_graph_free(&t->graph);
     for (int k = 0; k < N_SPLITS; k++) split_free(&t->splits[k]);
+    visual_source_close(&t->visual);
     *t = (struct trainer){0};
 }
 
 /* ---- the step ---- */
 
-/* Forward and backward of one part of a step; gives the sum of its tweets' losses. weight: 1 / tweets of the whole step. */
-static double pass(struct trainer *t, int n, const int32_t *tweets, int first_place, ag_real weight)
+/* A tweet's own number in [0, 1), of this step and purpose: the same however the step is cut into parts. */
+static double chance(const struct trainer *t, enum rng_purpose purpose, int place)
+{
+    uint32_t key[2], out[4];
+    rng_key(t->config->train.seed, purpose, 0, key);
+    rng_philox((const uint32_t[]){(uint32_t)place, 0, (uint32_t)t->state.step, 0}, key, out);
+    return out[0] * 0x1p-32;
+}
+
+/* Which tweets of a part go without their picture, and which words without their text in the fusion. A tweet keeps one of them. */
+static int fill_batch(struct trainer *t, int n, const int32_t *tweets, int first_place, struct err *e)
 {
     const struct nerve_config *c = t->config;
+    const struct split *s = &t->splits[SPLIT_TRAIN];
+    struct batch *b = &t->batch;
+    batch_fill(b, &s->encoded, n, tweets, first_place);
+    if (!model_sees(&t->model)) return 0;
+    for (int i = 0; i < n; i++) t->left_out[i] = !t->warming && chance(t, RNG_LEAVE_OUT_IMAGE, b->place[i]) < c->train.drop_image;
+    int code = visual_batch_fill(&b->visual, &s->visual, n, tweets, b->place, b->word_start, t->left_out, ag_threads(), e);
+    for (int i = 0; i < n && c->train.drop_text > 0; i++) {
+        const bool silent = b->visual.start[i] < b->visual.start[i + 1] && chance(t, RNG_LEAVE_OUT_TEXT, b->place[i]) < c->train.drop_text;
+        memset(t->heard + b->word_start[i], !silent, (size_t)(b->word_start[i + 1] - b->word_start[i]));
+    }
+    if (c->train.drop_text > 0) b->heard = t->heard;
+    return code;
+}
+
+/* What the loss's terms weigh in this step: the evidential ones rise in a line once loss.evidence_after epochs are over. */
+static struct objective objective_now(const struct trainer *t)
+{
+    const struct nerve_config *c = t->config;
+    const int64_t epoch = trainer_epoch_of(t, t->state.step), start = t->epoch_end[epoch - 1], end = t->epoch_end[epoch];
+    const double epochs = (double)(epoch - 1) + (double)(t->state.step - start) / (double)(end > start ? end - start : 1);
+    const double risen =
+        c->loss.evidence_ramp > 0 ? (epochs - c->loss.evidence_after) / c->loss.evidence_ramp : epochs >= c->loss.evidence_after;
+    return (struct objective){.modality = c->loss.modality,
+                              .evidence = t->warming ? c->loss.evidence : c->loss.evidence * fmin(1, fmax(0, risen)),
+                              .regulariser = c->loss.regulariser,
+                              .balance = t->balance};
+}
+
+/* Forward and backward of one part of a step; adds its tweets' losses to *sum. weight: 1 / tweets of the whole step. */
+static int pass(struct trainer *t, int n, const int32_t *tweets, int first_place, ag_real weight, double *sum, struct err *e)
+{
+    const struct objective objective = objective_now(t);
     ag_profile_phase(&t->graph, "batch");
-    batch_fill(&t->batch, &t->splits[SPLIT_TRAIN].encoded, n, tweets, first_place);
+    int code = fill_batch(t, n, tweets, first_place, e);
     ag_profile_phase(&t->graph, NULL);
-    nn_dropout drop = {
-        .on = true, .seed = c->train.seed, .step = (uint32_t)t->state.step, .n = n, .start = t->batch.seq_start, .place = t->batch.place};
+    if (code) return code;
+    nn_dropout drop = {.on = true,
+                       .seed = t->config->train.seed,
+                       .step = (uint32_t)t->state.step,
+                       .n = n,
+                       .start = t->batch.seq_start,
+                       .place = t->batch.place};
     ag_graph_reset(&t->graph);
-    ag_tensor *loss = model_loss(&t->graph, &t->model, nerve_forward(&t->graph, &t->model, &t->batch, &drop), &t->batch);
-    double sum = 0;
-    for (int b = 0; b < n; b++) sum += (double)loss->val[b];
+    const struct forward f = nerve_forward(&t->graph, &t->model, &t->batch, &drop);
+    ag_tensor *loss = model_loss(&t->graph, &t->model, &f, &t->batch, &objective);
+    for (int b = 0; b < n; b++) *sum += (double)loss->val[b];
     ag_real *share = ag_save(&t->graph, (size_t)n * sizeof *share);
     for (int b = 0; b < n; b++) share[b] = weight;
     ag_backward(&t->graph, loss, share);
-    return sum;
+    return 0;
 }
 
-static double accumulate(struct trainer *t, int n, const int32_t *tweets, int64_t *pieces)
+static int accumulate(struct trainer *t, int n, const int32_t *tweets, double *sum, int64_t *pieces, struct err *e)
 {
-    double sum = 0;
+    int code = 0;
     ag_params_zero_grad(&t->model.params);
-    for (int part = 0, from = 0, to; from < n; part++, from = to) {
+    for (int part = 0, from = 0, to; from < n && !code; part++, from = to) {
         to = part_end(t, n, tweets, part, from);
-        sum += pass(t, to - from, tweets + from, from, (ag_real)(1.0 / n));
+        code = pass(t, to - from, tweets + from, from, (ag_real)(1.0 / n), sum, e);
         *pieces += t->batch.T;
     }
-    return sum;
+    return code;
 }
 
 static void log_skipped(const struct trainer *t, int n, const int32_t *tweets, const struct step_result *r)
@@ -342,12 +526,14 @@ static void log_skipped(const struct trainer *t, int n, const int32_t *tweets, c
     log_warning("step %lld skipped: loss %g, gradient norm %g; tweets %s", (long long)t->state.step + 1, r->loss, r->norm, ids);
 }
 
-struct step_result trainer_step(struct trainer *t, int n, const int32_t *tweets, double factor)
+int trainer_step(struct trainer *t, int n, const int32_t *tweets, double factor, struct step_result *out, struct err *e)
 {
     const struct nerve_config *c = t->config;
     struct trainer_state *s = &t->state;
     struct step_result r = {0};
-    double sum = accumulate(t, n, tweets, &r.pieces);
+    double sum = 0;
+    int code = accumulate(t, n, tweets, &sum, &r.pieces, e);
+    if (code) return code;
     r.loss = sum / n;
     ag_profile_phase(&t->graph, "gradient norm");
     r.norm = ag_grad_norm(&t->model.params);
@@ -366,7 +552,8 @@ struct step_result trainer_step(struct trainer *t, int n, const int32_t *tweets,
                       c->train.adam_eps, r.norm, c->train.clip);
     }
     s->step++;
-    return r;
+    *out = r;
+    return 0;
 }
 
 int64_t trainer_epoch_of(const struct trainer *t, int64_t step)
@@ -402,11 +589,14 @@ int trainer_warm(struct trainer *t, struct err *e)
     const int32_t *tweets = plan.tweets + plan.start[t->largest_batch];
     int n = plan.start[t->largest_batch + 1] - plan.start[t->largest_batch];
     int64_t pieces = 0;
-    for (int k = 0; k < 2; k++) accumulate(t, n, tweets, &pieces);
+    double sum = 0;
+    t->warming = true;
+    for (int k = 0; k < 2 && !code; k++) code = accumulate(t, n, tweets, &sum, &pieces, e);
+    t->warming = false;
     ag_params_zero_grad(&t->model.params);
     ag_graph_reset(&t->graph);
     log_info("largest batch: %lld pieces%s; its activations need %.1f MB", (long long)t->largest_pieces,
              t->largest_pieces < t->largest_step ? " in its largest part" : "", (double)t->graph.arena.peak / 1e6);
     batch_plan_free(&plan);
-    return 0;
+    return code;
 }

@@ -5,7 +5,9 @@
 #include "initial.h"
 #include "model.h"
 #include "optim.h"
+#include "pretrained_vision.h"
 #include "split.h"
+#include "visual_source.h"
 
 /* Everything that changes from step to step besides parameters and moments. A checkpoint holds it; nothing in it depends on time, threads
  * or paths. */
@@ -24,23 +26,29 @@ struct trainer_state {
 struct trainer {
     const struct nerve_config *config;
     struct split splits[N_SPLITS];
+    struct visual_source visual;             /* that the splits look at */
     struct pretrained pretrained;            /* open as long as parameters lie in its files */
+    struct pretrained_vision vision;         /* likewise */
     struct initial initial;                  /* likewise */
     struct model model;                      /* trains */
     struct model view;                       /* predicts with the same values */
-    struct hash data_digest, encoder_digest; /* of the three files; of the weights it starts from (all zero without) */
+    struct hash data_digest, encoder_digest; /* of the three files and what they show; of the weights it starts from (all zero without) */
     ag_graph graph;
     struct batch batch;
-    ag_group *groups;       /* [model_groups] */
-    int64_t *epoch_end;     /* [epochs+1] steps at the end of epoch k, epoch_end[0] = 0 */
-    int64_t epochs, steps;  /* of the whole run, train.max_steps regarded */
-    int64_t warmup;         /* steps */
-    struct batch_plan plan; /* of the epoch plan_epoch (from 1) */
+    uint8_t *left_out, *heard; /* [tweets of a part], [words of a part]: whose picture, whose text a step goes without */
+    ag_real *balance;          /* [L,L] weights of the evidential terms by a word's tag; NULL: 1 */
+    ag_group *groups;          /* [model_groups] */
+    int64_t *epoch_end;        /* [epochs+1] steps at the end of epoch k, epoch_end[0] = 0 */
+    int64_t epochs, steps;     /* of the whole run, train.max_steps regarded */
+    int64_t warmup;            /* steps */
+    struct batch_plan plan;    /* of the epoch plan_epoch (from 1) */
     int64_t plan_epoch;
-    int64_t largest_step;                                  /* pieces of any step */
+    int64_t largest_step;                                  /* pieces of any step, those of captions included */
     int64_t largest_pieces, largest_tweets, largest_words; /* of any part of a step that goes through the model at once */
-    int64_t largest_epoch;                                 /* where the part with most pieces stands */
+    int64_t largest_visual, largest_part;                  /* visual tokens; pieces and visual tokens together */
+    int64_t largest_epoch;                                 /* where the largest part stands */
     int largest_batch;
+    bool warming; /* trainer_warm: nothing is left out, and every term of the loss counts */
     struct trainer_state state;
 };
 
@@ -63,8 +71,8 @@ struct step_result {
     int64_t pieces;
 };
 /* One step on these tweets of the training split: in parts (train.accumulate, train.accumulate_pieces), clipping, AdamW at `factor` times
- * the base learning rates. Counts in t->state. */
-struct step_result trainer_step(struct trainer *t, int n, const int32_t *tweets, double factor);
+ * the base learning rates. Counts in t->state. Fails where a picture cannot be read any more; nothing is changed then. */
+int trainer_step(struct trainer *t, int n, const int32_t *tweets, double factor, struct step_result *out, struct err *e);
 
 /* The tweets and the schedule's factor of the step that comes next (state.step); state.step < steps. */
 int trainer_next(struct trainer *t, int *n, const int32_t **tweets, double *factor, struct err *e);

@@ -334,6 +334,32 @@ BUILD(choose_again)
     return ag_choose(g, choose(g, x, c), x[1], c->n, c->start, c->k_start);
 }
 
+BUILD_ANY(gate)
+{
+    return ag_gate(g, x[0], x[1]);
+}
+BUILD_ANY(gate_composed)
+{
+    return small_times(g, small_map(g, x[0], SMALL_SIGMOID), x[1]);
+}
+BUILD_ANY(gate_of_itself)
+{
+    return ag_gate(g, x[0], x[0]);
+}
+BUILD_ANY(gate_again)
+{
+    return ag_gate(g, x[0], ag_gate(g, x[0], x[1]));
+}
+
+BUILD_ANY(reshape)
+{
+    return ag_reshape(g, x[0], 3, (int[]){(int)ag_size(x[0]) / 6, 2, 3});
+}
+BUILD_ANY(reshape_again)
+{
+    return ag_add(g, ag_reshape(g, x[0], 2, (int[]){6, 2}), ag_reshape(g, x[0], 2, (int[]){6, 2}), AG_NO_DROPOUT);
+}
+
 BUILD(cross_entropy)
 {
     return ag_cross_entropy(g, x[0], c->index, c->n, c->start);
@@ -493,6 +519,20 @@ static const gradcheck_case rows[] = {
      IN({OF(LEAF, 0, 5)}, {OF(LEAF, 0, 5)}, {OF(LEAF, 5)}, {OF(LEAF, 5)})},
     {.name = "add_layernorm of no columns", .op = "add_layernorm", PAIR(add_layernorm),
      IN({OF(LEAF, 3, 0)}, {OF(LEAF, 3, 0)}, {OF(LEAF, 0)}, {OF(LEAF, 0)})},
+
+    {.name = "gate", .op = "gate", PAIR(gate), IN({OF(LEAF, 5, 7), WITHIN(-3, 3)}, {OF(LEAF, 5, 7)})},
+    {.name = "gate of rank 3", .op = "gate", PAIR(gate), IN({OF(LEAF, 2, 3, 5)}, {OF(LEAF, 2, 3, 5)})},
+    {.name = "gate far open and shut", .op = "gate", PAIR(gate), IN({OF(LEAF, 5, 7), WITHIN(-30, 30)}, {OF(LEAF, 5, 7)})},
+    {.name = "gate of itself", .op = "gate", .build = gate_of_itself, IN({OF(LEAF, 5, 7)})},
+    {.name = "gate twice", .op = "gate", .build = gate_again, IN({OF(LEAF, 5, 7)}, {OF(LEAF, 5, 7)})},
+    {.name = "gate by a fixed input", .op = "gate", PAIR(gate), IN({OF(FIXED, 5, 7)}, {OF(LEAF, 5, 7)})},
+    {.name = "gate of a fixed input", .op = "gate", PAIR(gate), IN({OF(LEAF, 5, 7)}, {OF(FIXED, 5, 7)})},
+    {.name = "gate without rows", .op = "gate", PAIR(gate), IN({OF(LEAF, 0, 7)}, {OF(LEAF, 0, 7)})},
+
+    {.name = "reshape", .op = "reshape", .build = reshape, IN({OF(LEAF, 3, 8)})},
+    {.name = "reshape of rank 1", .op = "reshape", .build = reshape, IN({OF(LEAF, 12)})},
+    {.name = "reshape twice", .op = "reshape", .build = reshape_again, IN({OF(LEAF, 3, 4)})},
+    {.name = "reshape of nothing", .op = "reshape", .build = reshape, IN({OF(LEAF, 0, 8)})},
 
     {.name = "attention ragged", .op = "attention", PAIR(attention), .heads = 2, .n = 4, .start = ragged,
      IN({OF(LEAF, 33, 6), WITHIN(-2, 2)}, {OF(LEAF, 33, 6), WITHIN(-2, 2)}, {OF(LEAF, 33, 6)})},

@@ -71,6 +71,7 @@ static const gradcheck_case rows[] = {
     {.name = "small_map quick_gelu", .op = "small_map", .build = map, .kind = AG_QUICK_GELU, IN({OF(LEAF, 3, 5), WITHIN(-2, 2)})},
     {.name = "small_map gelu_tanh", .op = "small_map", .build = map, .kind = AG_GELU_TANH, IN({OF(LEAF, 3, 5), WITHIN(-2, 2)})},
     {.name = "small_map relu", .op = "small_map", .build = map, .kind = AG_RELU, IN({OF(LEAF, 3, 5), WITHIN(-2, 2)})},
+    {.name = "small_map sigmoid", .op = "small_map", .build = map, .kind = SMALL_SIGMOID, IN({OF(LEAF, 3, 5), WITHIN(-2, 2)})},
     {.name = "small_map log", .op = "small_map", .build = map, .kind = SMALL_LOG, IN({OF(LEAF, 3, 5), WITHIN(.2, 2)})},
     {.name = "small_softmax", .op = "small_softmax", .build = softmax, IN({OF(LEAF, 3, 5), WITHIN(-2, 2)})},
     {.name = "small_center", .op = "small_center", .build = center, IN({OF(LEAF, 3, 5)})},

@@ -181,6 +181,11 @@ static double map(int f, double x, double *derivative)
     case AG_RELU:
         *derivative = x > 0;
         return x > 0 ? x : 0;
+    case SMALL_SIGMOID: {
+        const double s = 1 / (1 + exp(-x));
+        *derivative = s * (1 - s);
+        return s;
+    }
     case SMALL_LOG:
         *derivative = 1 / x;
         return log(x);

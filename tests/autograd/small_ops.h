@@ -4,7 +4,7 @@
 
 #include "ag.h"
 
-enum { SMALL_LOG = 100 }; /* besides the values of ag_activation */
+enum { SMALL_LOG = 100, SMALL_SIGMOID }; /* besides the values of ag_activation */
 
 ag_tensor *small_matmul(ag_graph *g, ag_tensor *a, ag_tensor *b);
 ag_tensor *small_matmul_nt(ag_graph *g, ag_tensor *a, ag_tensor *b);

@@ -310,6 +310,15 @@ static void cross_entropy_negative(void)
     ag_cross_entropy(&g, matrix(4, 3), (const int32_t[]){-1, 0, 0, 0}, 1, to_4);
 }
 
+static void gate_shapes(void)
+{
+    ag_gate(&g, matrix(4, 3), matrix(4, 2));
+}
+static void reshape_size(void)
+{
+    ag_reshape(&g, matrix(4, 3), 2, (int[]){5, 2});
+}
+
 static const struct contract {
     const char *name;
     void (*provoke)(void);
@@ -372,6 +381,8 @@ static const struct contract {
     {"attention with dropout over other sequences", attention_dropout, "attention: the sequences of dropout are not those of q"},
     {"attention with dropout over too many heads", attention_dropout_reach,
      "attention: dropout reaches to 4096 heads and 65536 keys, not 8192 and 2"},
+    {"gate between two shapes", gate_shapes, "gate: a is [4,3], x is [4,2]"},
+    {"reshape to another size", reshape_size, "reshape: x has 12 elements, its other shape 10"},
     {"choose from a vector", choose_rank, "choose: x has rank 1, not 2"},
     {"choose between two shapes", choose_shapes, "choose: x is [4,3], h is [4,2]"},
     {"choose from more rows than offsets", choose_rows, "choose: x ends at row 4 of 5"},

@@ -268,8 +268,8 @@ static void the_schema_has_every_key_with_its_default_and_no_other(void **state)
     assert_holds(json_text(json_get(schema, "$schema")), "json-schema.org");
     const struct json *sections = json_get(schema, "properties");
     size_t in_schema = 0, in_table = 0;
-    for (size_t k = 0; k < 3; k++) {
-        const struct json *section = json_get(sections, (const char *const[]){"data", "model", "train"}[k]);
+    for (size_t k = 0; k < 4; k++) {
+        const struct json *section = json_get(sections, (const char *const[]){"data", "model", "loss", "train"}[k]);
         assert_true(json_read_boolean(json_get(section, "additionalProperties"), &open) && !open);
         in_schema += json_size(json_get(section, "properties"));
     }

@@ -130,7 +130,7 @@ static void the_forward_pass_is_the_same_as_layer_by_layer(void **state)
     m.types = NULL;
     ag_graph g;
     ag_graph_init(&g);
-    const ag_tensor *whole = bert_forward(&g, &m.bert, m.T, m.ids, m.position, m.n, m.start, &NO_DROPOUT);
+    const ag_tensor *whole = bert_forward(&g, &m.bert, m.T, m.ids, m.position, NULL, m.n, m.start, &NO_DROPOUT);
     ag_tensor *x = embed(&g, &m);
     for (int l = 0; l < m.bert.encoder.shape.layers; l++) x = encoder_block_forward(&g, &m.bert.encoder, l, x, m.n, m.start, &NO_DROPOUT);
     assert_memory_equal(whole->val, x->val, ag_size(x) * sizeof(ag_real));
@@ -144,13 +144,13 @@ static void a_sequence_alone_is_the_same_as_in_the_batch(void **state)
     fill(&m.params, m.weights, "");
     ag_graph g;
     ag_graph_init(&g);
-    const ag_tensor *all = bert_forward(&g, &m.bert, m.T, m.ids, m.position, m.n, m.start, &NO_DROPOUT);
+    const ag_tensor *all = bert_forward(&g, &m.bert, m.T, m.ids, m.position, NULL, m.n, m.start, &NO_DROPOUT);
     const int C = m.bert.config.encoder.width;
     double largest = 0, farthest = 0;
     for (size_t i = 0; i < ag_size(all); i++) largest = fmax(largest, fabs((double)all->val[i]));
     for (int b = 0; b < m.n; b++) {
         const int from = m.start[b], T = m.start[b + 1] - from;
-        const ag_tensor *alone = bert_forward(&g, &m.bert, T, m.ids + from, m.position + from, 1, (int32_t[]){0, T}, &NO_DROPOUT);
+        const ag_tensor *alone = bert_forward(&g, &m.bert, T, m.ids + from, m.position + from, NULL, 1, (int32_t[]){0, T}, &NO_DROPOUT);
         const ag_real *together = all->val + (size_t)from * (size_t)C;
         for (size_t i = 0; i < ag_size(alone); i++) {
             const double distance = fabs((double)(alone->val[i] - together[i]));

@@ -89,7 +89,7 @@ static ag_tensor *forward(struct model *m, int first, int n, int32_t *start, boo
     const int from = START[first];
     for (int b = 0; b <= n; b++) start[b] = START[first + b] - from;
     const nn_dropout drop = {.on = dropout, .seed = 3, .step = step, .n = n, .start = start, .place = PLACE + first};
-    ag_tensor *x = bert_forward(&m->g, &m->bert, start[n], m->ids + from, m->position + from, n, start, &drop);
+    ag_tensor *x = bert_forward(&m->g, &m->bert, start[n], m->ids + from, m->position + from, NULL, n, start, &drop);
     return crf_nll(&m->g, &m->crf, nn_linear_forward(&m->g, &m->head, x), m->tags + from, n, start);
 }
 
@@ -183,7 +183,7 @@ static void a_batch_without_a_piece_is_legal(void **state)
     backward(m, loss);
     const int32_t none = 0;
     const nn_dropout off = {.on = false};
-    const ag_tensor *x = bert_forward(&m->g, &m->bert, 0, &none, &none, 0, &none, &off);
+    const ag_tensor *x = bert_forward(&m->g, &m->bert, 0, &none, &none, NULL, 0, &none, &off);
     assert_int_equal(x->dim[0], 0);
     assert_int_equal(x->dim[1], WIDTH);
     model_free(m);

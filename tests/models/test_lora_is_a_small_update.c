@@ -86,7 +86,7 @@ static void model_free(struct model *m)
 
 static ag_tensor *forward(struct model *m)
 {
-    return bert_forward(&m->g, &m->bert, T, m->ids, m->position, N, START, &OFF);
+    return bert_forward(&m->g, &m->bert, T, m->ids, m->position, NULL, N, START, &OFF);
 }
 
 static nn_linear *linear_of(struct encoder_layer *l, int k)

@@ -43,8 +43,8 @@ static int forward(const struct model *m, const struct safetensors *in, const ch
         for (int32_t i = start[b]; position && i < start[b + 1]; i++) position[i] = i - start[b];
     ag_graph g;
     ag_graph_init(&g);
-    ag_tensor *hidden = bert_forward(&g, &m->bert, (int)T, ids, position, (int)sequences - 1, start, &none);
-    const ag_tensor *logits = nn_linear_forward(&g, &m->classifier, hidden);
+    ag_tensor *hidden = bert_forward(&g, &m->bert, (int)T, ids, position, NULL, (int)sequences - 1, start, &none);
+    const ag_tensor *logits = nn_linear_forward(&g, &m->text, hidden);
     const struct array arrays[] = {array_of("hidden", hidden), array_of("logits", logits)};
     const int code = safetensors_write(out, arrays, 2, e);
     ag_graph_free(&g);

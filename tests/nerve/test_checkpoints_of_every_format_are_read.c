@@ -100,7 +100,7 @@ static void predict_and_compare(const struct model *m, const struct json *senten
     batch_fill(&b, &s.encoded, n, tweets, 0);
     const nn_dropout none = {.on = false};
     ag_graph_init(&g);
-    const ag_tensor *emissions = nerve_forward(&g, m, &b, &none);
+    const ag_tensor *emissions = nerve_forward(&g, m, &b, &none).emissions;
     int32_t *tags = calloc((size_t)b.W, sizeof *tags);
     model_decode(m, emissions, &b, tags);
     for (int i = 0; i < n; i++) {

@@ -33,7 +33,7 @@ static const struct refusal FILES[] = {
     {"a key without a neighbour gets the list", "train:\n  zzzzzz: 6\n",
      "c.yaml:2:3: unknown key 'train.zzzzzz'; `nerve config keys` lists them"},
     {"an unknown section has a suggestion", "tarin:\n  epochs: 6\n", "c.yaml:1:1: unknown section 'tarin': did you mean 'train'?"},
-    {"a section without a neighbour gets the list", "zzzz:\n", "c.yaml:1:1: unknown section 'zzzz': there are data, model, train"},
+    {"a section without a neighbour gets the list", "zzzz:\n", "c.yaml:1:1: unknown section 'zzzz': there are data, model, loss, train"},
     {"a dotted key is sent below its section", "train.epochs: 6\n", "c.yaml:1:1: 'train.epochs' stands below its section: write 'train:'"},
     {"a key that stands twice names both lines", "train:\n  epochs: 6\n  batch: 8\n  epochs: 7\n",
      "c.yaml:4:3: key 'train.epochs' stands a second time; the first is in line 2"},
@@ -334,7 +334,7 @@ static bool set_sample(struct nerve_config *c, int key, size_t i)
         break;
     case CONFIG_NUMBER:
         if (i > 3) return false;
-        snprintf(text, sizeof text, "%.17g", i == 0 ? k->low : i == 1 ? k->high : i == 2 ? (k->low + k->high) / 3 : k->high / 7e5);
+        snprintf(text, sizeof text, "%.17g", i == 0 ? k->low : i == 1 ? k->high : i == 2 ? (k->low + k->high) / 3 : k->low + (k->high - k->low) / 7e5);
         break;
     case CONFIG_BOOLEAN:
         if (i > 1) return false;

@@ -71,7 +71,9 @@ static void train(struct fixture *f)
     f->loss = calloc(f->steps, sizeof *f->loss);
     f->norm = calloc(f->steps, sizeof *f->norm);
     for (size_t s = 0; s < f->steps; s++) {
-        struct step_result r = trainer_step(&f->trainer, (int)f->tweets, batches + s * f->tweets, factor[s]);
+        struct step_result r;
+        struct err e = {0};
+        if (trainer_step(&f->trainer, (int)f->tweets, batches + s * f->tweets, factor[s], &r, &e)) fail_msg("%s", e.text);
         f->loss[s] = r.loss;
         f->norm[s] = r.norm;
     }
@@ -213,7 +215,7 @@ static void emissions_after_the_last_step_are_pytorchs(void **state)
     batch_fill(&t->batch, &t->splits[SPLIT_TRAIN].encoded, (int)f->tweets, batches, 0);
     for (size_t b = 0; b <= f->tweets; b++) assert_int_equal(t->batch.word_start[b], word_start[b]);
     ag_graph_reset(&t->graph);
-    ag_tensor *emissions = nerve_forward(&t->graph, &t->view, &t->batch, &none);
+    ag_tensor *emissions = nerve_forward(&t->graph, &t->view, &t->batch, &none).emissions;
     assert_int_equal(ag_size(emissions), n);
     double difference = relative_difference(n, emissions->val, expected);
     if (!(difference <= EMISSIONS)) fail_msg("relative difference %.3g", difference);

@@ -57,7 +57,9 @@ static struct step_result next_step(struct trainer *t)
     const int32_t *tweets;
     double factor;
     if (trainer_next(t, &n, &tweets, &factor, &e)) fail_msg("%s", e.text);
-    return trainer_step(t, n, tweets, factor);
+    struct step_result r;
+    if (trainer_step(t, n, tweets, factor, &r, &e)) fail_msg("%s", e.text);
+    return r;
 }
 
 static float *values_of(const struct trainer *t, size_t *n)
@@ -305,7 +307,9 @@ static void overfits(const char *const *keys)
     struct err e = {0};
     open_trainer(&c, &t, keys);
     for (int k = 0; k < 8; k++) tweets[k] = k;
-    for (int k = 0; k < 120; k++) trainer_step(&t, 8, tweets, 1);
+    struct step_result r;
+    for (int k = 0; k < 120; k++)
+        if (trainer_step(&t, 8, tweets, 1, &r, &e)) fail_msg("%s", e.text);
     struct evaluation x;
     if (evaluate_split(&t.view, &t.graph, &t.splits[SPLIT_TRAIN], 512, false, NULL, &x, &e) ||
         score_begin(&score, &t.model.shape.types, &e))
