@@ -35,7 +35,8 @@ static void write_text(FILE *f, const char *s)
     fputc('"', f);
 }
 
-/* The shortest decimal form that reads back to the same number. */
+/* The shortest decimal form that reads back to the same number; with a point before an exponent, since readers of YAML 1.1 (PyYAML) take
+ * 3e-05 for a text. */
 static void write_number(FILE *f, double x)
 {
     char text[40];
@@ -43,7 +44,8 @@ static void write_number(FILE *f, double x)
         snprintf(text, sizeof text, "%.*g", digits, x);
         if (strtod(text, NULL) == x) break;
     }
-    fputs(text, f);
+    const size_t mantissa = strcspn(text, "e");
+    fprintf(f, "%.*s%s%s", (int)mantissa, text, text[mantissa] && !strchr(text, '.') ? ".0" : "", text + mantissa);
 }
 
 static void write_map(FILE *f, const struct config_map *map)

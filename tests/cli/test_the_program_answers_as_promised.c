@@ -195,7 +195,7 @@ static void what_config_show_prints_is_a_configuration_again(void **state)
     assert_int_equal(second.status, 0);
     char *a = without_comments(first.output), *b = without_comments(second.output);
     assert_string_equal(a, b);
-    assert_holds(a, "  lr_encoder: 3e-05\n");
+    assert_holds(a, "  lr_encoder: 3.0e-05\n");
     assert_holds(a, "  rename: {OTHER: MISC, X: Y}\n");
     free(a);
     free(b);
