@@ -208,7 +208,7 @@ static int run(struct work *w, struct err *e)
         code = err_set(e, ERR_INTERNAL, "out of memory for %d sentences", a->batch);
         goto done;
     }
-    w->printer = printer_for(stdout, a->output, &w->model.model.shape.types);
+    w->printer = printer_for(stdout, a->output, &w->model.model);
     code = predict_lines(w, &lines, &input, e);
 done:
     for (int i = 0; i < w->n; i++) input_sentence_free(&w->waiting[i]);

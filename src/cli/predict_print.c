@@ -6,9 +6,9 @@
 
 const char *const PRINT_FORMAT_NAMES[N_PRINT_FORMATS + 1] = {"jsonl", "conll", "color", NULL};
 
-struct printer printer_for(FILE *out, enum print_format format, const struct tag_set *types)
+struct printer printer_for(FILE *out, enum print_format format, const struct model *model)
 {
-    return (struct printer){out, format, terminal_colours(fileno(out)), types};
+    return (struct printer){out, format, terminal_colours(fileno(out)), model};
 }
 
 static void print_json(const struct printer *p, struct json *v)
@@ -41,7 +41,7 @@ static void print_columns(const struct printer *p, const struct input_sentence *
     if (id && fits_column(id)) fprintf(p->out, "IMGID:%s\n", id);
     for (int w = 0; w < x->n_words; w++) {
         char tag[256];
-        tag_name(p->types, tags[w], tag, sizeof tag);
+        tag_name(&p->model->shape.types, tags[w], tag, sizeof tag);
         fprintf(p->out, "%.*s\t%s\n", (int)(x->words[w].byte_end - x->words[w].byte_first), x->text + x->words[w].byte_first, tag);
     }
     fputc('\n', p->out);
@@ -53,7 +53,7 @@ static void print_marked(const struct printer *p, const struct sentence *s, int 
     size_t at = 0;
     for (int k = 0; k < n; k++) {
         const size_t first = (size_t)s->words[entities[k].first].byte_first, end = (size_t)s->words[entities[k].last].byte_end;
-        const char *type = p->types->types[entities[k].type];
+        const char *type = p->model->shape.types.types[entities[k].type];
         terminal_put(p->out, s->text + at, first - at);
         if (p->colours)
             fprintf(p->out, "\033[1;%dm", COLOURS[(size_t)entities[k].type % (sizeof COLOURS / sizeof *COLOURS)]);
@@ -79,7 +79,7 @@ void print_sentence(const struct printer *p, struct input_sentence *s, int n, co
         print_marked(p, &s->sentence, n, entities);
         break;
     default:
-        print_json(p, prediction_json(p->types, take_id(s), &s->sentence, n, entities));
+        print_json(p, prediction_json(p->model, take_id(s), &s->sentence, n, entities));
         break;
     }
 }

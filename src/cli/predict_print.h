@@ -17,9 +17,9 @@ struct printer {
     FILE *out;
     enum print_format format;
     bool colours;
-    const struct tag_set *types;
+    const struct model *model;
 };
-struct printer printer_for(FILE *out, enum print_format format, const struct tag_set *types);
+struct printer printer_for(FILE *out, enum print_format format, const struct model *model);
 
 /* tags [words]. Takes the id of s. */
 void print_sentence(const struct printer *p, struct input_sentence *s, int n, const struct entity *entities, const int32_t *tags);

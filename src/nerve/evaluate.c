@@ -2,26 +2,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int add_found(const struct model *m, const struct batch *b, const ag_tensor *emissions, const int32_t *tags, struct evaluation *out,
+/* The entities of tweet i of a batch, whose words have these tags; spans and marginals are room for its words. */
+static int add_tweet(const struct model *m, const struct batch *b, const struct forward *f, int i, const int32_t *tags, struct span *spans,
+                     double *marginals, struct evaluation *out, struct err *e)
+{
+    const int L = tag_count(&m->shape.types), from = b->word_start[i], n = b->word_start[i + 1] - from;
+    const int count = tags_spans(n, tags + from, false, spans);
+    struct found *grown = realloc(out->found, (out->n_found + (size_t)count + 1) * sizeof *grown);
+    if (!grown) return err_set(e, ERR_INTERNAL, "out of memory for predicted entities");
+    out->found = grown;
+    if (count > 0) model_marginals(m, f, b, i, marginals);
+    for (int k = 0; k < count; k++)
+        out->found[out->n_found++] =
+            (struct found){.tweet = b->tweet[i],
+                           .span = spans[k],
+                           .score = model_span_probability(m, n, f->emissions->val + (size_t)from * (size_t)L, spans[k]),
+                           .doubt = doubt_of(m, f, b, i, tags + from, marginals, &spans[k])};
+    return 0;
+}
+
+static int add_found(const struct model *m, const struct batch *b, const struct forward *f, const int32_t *tags, struct evaluation *out,
                      struct err *e)
 {
-    int L = tag_count(&m->shape.types);
-    for (int i = 0; i < b->B; i++) {
-        int from = b->word_start[i], n = b->word_start[i + 1] - from;
-        struct span *spans = malloc(((size_t)n + 1) * sizeof *spans);
-        int count = spans ? tags_spans(n, tags + from, false, spans) : 0;
-        struct found *grown = realloc(out->found, (out->n_found + (size_t)count + 1) * sizeof *grown);
-        if (grown) out->found = grown;
-        if (!spans || !grown) {
-            free(spans);
-            return err_set(e, ERR_INTERNAL, "out of memory for predicted entities");
-        }
-        for (int k = 0; k < count; k++)
-            out->found[out->n_found++] =
-                (struct found){b->tweet[i], spans[k], model_span_probability(m, n, emissions->val + (size_t)from * (size_t)L, spans[k])};
-        free(spans);
-    }
-    return 0;
+    const size_t W = (size_t)b->W + 1, L = (size_t)tag_count(&m->shape.types);
+    struct span *spans = malloc(W * sizeof *spans);
+    double *marginals = malloc(W * L * sizeof *marginals);
+    int code = spans && marginals ? 0 : err_set(e, ERR_INTERNAL, "out of memory for predicted entities");
+    for (int i = 0; i < b->B && !code; i++) code = add_tweet(m, b, f, i, tags, spans, marginals, out, e);
+    free(spans);
+    free(marginals);
+    return code;
 }
 
 struct pass {
@@ -51,7 +61,7 @@ static int predict_batch(const struct model *m, ag_graph *graph, const struct sp
         int n = b->word_start[i + 1] - b->word_start[i];
         memcpy(out->predicted + s->data.tweets[b->tweet[i]].first_word, tags + b->word_start[i], (size_t)n * sizeof *tags);
     }
-    return want_found ? add_found(m, b, p.forward.emissions, tags, out, e) : 0;
+    return want_found ? add_found(m, b, &p.forward, tags, out, e) : 0;
 }
 
 static int reserve_visual(const struct model *m, struct batch *b, const struct batch_plan *plan, const struct visual *v, struct err *e)
@@ -94,8 +104,7 @@ int evaluate_split(const struct model *m, ag_graph *graph, const struct split *s
             break;
         }
         batch_fill(&b, &s->encoded, plan.start[k + 1] - plan.start[k], plan.tweets + plan.start[k], 0);
-        if (model_sees(m))
-            code = visual_batch_fill(&b.visual, &s->visual, b.B, b.tweet, b.place, b.word_start, NULL, ag_threads(), e);
+        if (model_sees(m)) code = visual_batch_fill(&b.visual, &s->visual, b.B, b.tweet, b.place, b.word_start, NULL, ag_threads(), e);
         if (!code) code = predict_batch(m, graph, s, &b, tags, want_found, out, e);
     }
     ag_graph_reset(graph);

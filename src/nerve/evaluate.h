@@ -2,6 +2,7 @@
 #ifndef NERVE_EVALUATE_H
 #define NERVE_EVALUATE_H
 
+#include "doubt.h"
 #include "json.h"
 #include "model.h"
 #include "score.h"
@@ -13,6 +14,7 @@ struct found {
     int tweet;
     struct span span;
     double score; /* probability of exactly this entity */
+    struct doubt doubt;
 };
 
 struct evaluation {

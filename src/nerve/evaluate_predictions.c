@@ -22,7 +22,7 @@ static int entities_of(const struct evaluation *x, int i, size_t *next, struct e
     if (!*entities) return err_set(e, ERR_INTERNAL, "out of memory for the entities of a tweet");
     for (int k = 0; k < *n; k++) {
         const struct found *f = &x->found[from + (size_t)k];
-        (*entities)[k] = (struct entity){f->span.type, f->span.first, f->span.last, f->score};
+        (*entities)[k] = (struct entity){f->span.type, f->span.first, f->span.last, f->score, f->doubt};
     }
     return 0;
 }
@@ -37,7 +37,7 @@ static int write_tweet(const struct predictions *p, int i, size_t *next, int fd,
     int n = 0, code = sentence_of_words(t->n_words, p->split->data.words + t->first_word, &text, &places, &sentence, e);
     if (!code) code = entities_of(p->evaluation, i, next, &entities, &n, e);
     if (!code) {
-        struct json *line = prediction_json(&p->model->shape.types, t->id ? json_new_string(t->id) : NULL, &sentence, n, entities);
+        struct json *line = prediction_json(p->model, t->id ? json_new_string(t->id) : NULL, &sentence, n, entities);
         char *dump = json_dump(line, 0);
         const size_t size = strlen(dump);
         dump[size] = '\n';

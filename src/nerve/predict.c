@@ -108,7 +108,7 @@ static int collect(const struct parts *p, const struct evaluation *x, int n, con
     for (size_t k = 0; k < x->n_found; k++) {
         const struct found *f = &x->found[k];
         const int first = p->first_word[f->tweet];
-        out->entities[k] = (struct entity){f->span.type, first + f->span.first, first + f->span.last, f->score};
+        out->entities[k] = (struct entity){f->span.type, first + f->span.first, first + f->span.last, f->score, f->doubt};
         out->entity_start[p->sentence[f->tweet] + 1] = (int)k + 1;
     }
     for (int i = 0; i < n; i++)
@@ -142,7 +142,7 @@ void prediction_free(struct prediction *p)
 
 /* ---- as JSON ---- */
 
-struct json *prediction_json(const struct tag_set *types, struct json *id, const struct sentence *s, int n, const struct entity *entities)
+struct json *prediction_json(const struct model *m, struct json *id, const struct sentence *s, int n, const struct entity *entities)
 {
     struct json *v = json_new_object(), *list = json_new_array();
     if (id) json_set(v, "id", id);
@@ -150,11 +150,12 @@ struct json *prediction_json(const struct tag_set *types, struct json *id, const
     for (int k = 0; k < n; k++) {
         const struct text_word *first = &s->words[entities[k].first], *last = &s->words[entities[k].last];
         struct json *entity = json_new_object();
-        json_set_string(entity, "entity_group", types->types[entities[k].type]);
+        json_set_string(entity, "entity_group", m->shape.types.types[entities[k].type]);
         json_set_number(entity, "score", entities[k].score);
         json_set_text(entity, "word", s->text + first->byte_first, (size_t)(last->byte_end - first->byte_first));
         json_set_integer(entity, "start", first->char_first);
         json_set_integer(entity, "end", last->char_end);
+        if (model_has_evidence(m)) doubt_add_json(&entities[k].doubt, entity);
         json_append(list, entity);
     }
     json_set(v, "entities", list);

@@ -2,6 +2,7 @@
 #ifndef NERVE_PREDICT_H
 #define NERVE_PREDICT_H
 
+#include "doubt.h"
 #include "json.h"
 #include "model.h"
 #include "words.h"
@@ -18,6 +19,7 @@ struct entity {
     int type;        /* in the model's types */
     int first, last; /* words, inclusive */
     double score;    /* probability of exactly this entity: model_span_probability */
+    struct doubt doubt;
 };
 
 struct prediction {
@@ -35,8 +37,9 @@ int predict_sentences(const struct model *m, ag_graph *graph, int n, const struc
 void prediction_free(struct prediction *p);
 
 /* In the shape of Hugging Face's token classification: {"id", "text", "entities": [{"entity_group", "score", "word", "start", "end"}]};
- * start and end count code points of text. id: a string or an integer, which is taken, or NULL: there is none. */
-struct json *prediction_json(const struct tag_set *types, struct json *id, const struct sentence *s, int n, const struct entity *entities);
+ * start and end count code points of text; of a model with evidence each entity also has the members of doubt_add_json. id: a string or an
+ * integer, which is taken, or NULL: there is none. */
+struct json *prediction_json(const struct model *m, struct json *id, const struct sentence *s, int n, const struct entity *entities);
 
 /* The text of words joined by blanks, and their places in it, in fresh memory (free text and words). A word is UTF-8. */
 int sentence_of_words(int n, char *const *words, char **text, struct text_word **places, struct sentence *out, struct err *e);

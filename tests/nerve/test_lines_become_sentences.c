@@ -245,9 +245,9 @@ static void offsets_count_characters_of_the_untouched_text(void **state)
     assert_true(n > p->last);
     struct sentence s = {.text = p->text, .size = strlen(p->text), .n_words = n, .words = words};
     char loc[] = "LOC", *names[] = {loc};
-    struct tag_set types = {.n_types = 1, .types = names};
+    const struct model model = {.shape.types = {.n_types = 1, .types = names}};
     struct entity entity = {.type = 0, .first = p->first, .last = p->last, .score = 0.5};
-    struct json *v = prediction_json(&types, NULL, &s, 1, &entity);
+    struct json *v = prediction_json(&model, NULL, &s, 1, &entity);
     char *text = json_dump(v, 0), expected[300];
     snprintf(expected, sizeof expected, "\"entities\":[{\"entity_group\":\"LOC\",\"score\":0.5,%s}]}", p->json);
     const char *found = strstr(text, "\"entities\"");
