@@ -278,12 +278,6 @@ static int check_fusion(const struct nerve_config *c, struct err *e)
     if (c->model.fusion == FUSION_APPEND && c->model.visual != SOURCE_CAPTION)
         return err_set(e, ERR_CONFIG, "%s sets captions behind the tweets, so it needs model.visual: caption, not %s",
                        cited_choice(c, "model.fusion", c->model.fusion, a), cited_choice(c, "model.visual", c->model.visual, b));
-    if (c->model.visual == SOURCE_CLIP && !c->model.vision[0])
-        return err_set(e, ERR_CONFIG, "%s needs model.vision, a Hugging Face folder of CLIP; from scratch there is model.visual: vit",
-                       cited_choice(c, "model.visual", c->model.visual, a));
-    if (c->model.visual == SOURCE_FEATURES && !c->data.features[0])
-        return err_set(e, ERR_CONFIG, "%s needs data.features, a file that `nerve features` made",
-                       cited_choice(c, "model.visual", c->model.visual, a));
     if (c->model.nu_min >= c->model.nu_max || c->model.alpha_min >= c->model.alpha_max)
         return err_set(e, ERR_CONFIG, "model.nu_min and model.alpha_min must be less than model.nu_max and model.alpha_max");
     return c->model.visual == SOURCE_VIT && !c->model.vision[0] ? check_vision(c, e) : 0;
@@ -322,9 +316,18 @@ int config_check(const struct nerve_config *c, struct err *e)
 
 int config_check_data(const struct nerve_config *c, struct err *e)
 {
-    if (c->data.dir[0] != '\0') return 0;
-    return err_set(e, ERR_CONFIG, "data.dir is not set: add data.dir=FOLDER, the folder that holds %s, %s and %s", c->data.train,
-                   c->data.valid, c->data.test);
+    char a[512];
+    if (c->data.dir[0] == '\0')
+        return err_set(e, ERR_CONFIG, "data.dir is not set: add data.dir=FOLDER, the folder that holds %s, %s and %s", c->data.train,
+                       c->data.valid, c->data.test);
+    if (!config_looks(c)) return 0;
+    if (c->model.visual == SOURCE_CLIP && !c->model.vision[0])
+        return err_set(e, ERR_CONFIG, "%s needs model.vision, a Hugging Face folder of CLIP; from scratch there is model.visual: vit",
+                       cited_choice(c, "model.visual", c->model.visual, a));
+    if (c->model.visual == SOURCE_FEATURES && !c->data.features[0])
+        return err_set(e, ERR_CONFIG, "%s needs data.features, a file that `nerve features` made",
+                       cited_choice(c, "model.visual", c->model.visual, a));
+    return 0;
 }
 
 int config_data_path(const struct nerve_config *c, const char *name, char path[CONFIG_TEXT_SIZE], struct err *e)
