@@ -6,6 +6,7 @@
  */
 #include "checkpoint.h"
 #include "container.h"
+#include "files.h"
 #include "kinds.h"
 #include "loaded_model.h"
 #include "model_store.h"
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void make_seeds(struct seeds *s)
 {
@@ -50,6 +52,75 @@ static void make_fixed_seeds(struct seeds *s)
     }
 }
 
+/* ---- other texts in a checkpoint: the input is the text alone ---- */
+
+static const char *const CONTENT[] = {"encoder", "config", "types", "vocabulary"};
+enum { N_CONTENT = sizeof CONTENT / sizeof *CONTENT, TEMPLATES = MODEL_FORMAT - MODEL_FORMAT_OLDEST + 1 };
+
+static struct content {
+    char *file; /* of the checkpoint */
+    size_t size;
+    char *text[N_CONTENT];
+} templates[TEMPLATES];
+
+static void read_template(int format, struct content *t)
+{
+    char path[PATH_MAX];
+    struct checkpoint *c = NULL;
+    struct err e = {0};
+    snprintf(path, sizeof path, SOURCE_ROOT "/tests/store/formats/checkpoint-%d.h5", format);
+    bool is_read = file_read(path, MUTATION_LARGEST, &t->file, &t->size, &e) == 0 && checkpoint_open(path, &c, &e) == 0;
+    for (int k = 0; k < N_CONTENT && is_read; k++) is_read = checkpoint_text(c, CONTENT[k], &t->text[k], &e) == 0;
+    if (!is_read) {
+        fprintf(stderr, "%s\n", e.text);
+        exit(2);
+    }
+    checkpoint_close(c);
+}
+
+static void make_content_seeds(struct seeds *s)
+{
+    for (int t = 0; t < TEMPLATES; t++) {
+        if (!templates[t].file) read_template(MODEL_FORMAT_OLDEST + t, &templates[t]);
+        for (int k = 0; k < N_CONTENT; k++) seeds_add(s, templates[t].text[k], strlen(templates[t].text[k]))->tag = t * N_CONTENT + k;
+    }
+}
+
+static unsigned char *found(unsigned char *data, size_t size, const void *what, size_t what_size)
+{
+    unsigned char *place = memmem(data, size, what, what_size);
+    if (!place) abort();
+    return place;
+}
+
+/* The checkpoint with the input in the text's place: behind its end, where a text of any size has room. The dataset's header is told: its
+ * layout holds address and size, the type of a text its size. */
+static unsigned char *with_content(const struct fuzz_input *in, size_t *size)
+{
+    enum { HEADER_LARGEST = 200, END_AT = CONTAINER_BLOCK + 28 };
+    const struct content *t = &templates[in->of->tag / N_CONTENT];
+    const char *text = t->text[in->of->tag % N_CONTENT];
+    const size_t place = (t->size + 63) / 64 * 64, text_size = in->size > 0 ? in->size : 1;
+    *size = place + text_size;
+    unsigned char *file = calloc(*size, 1);
+    if (!file) abort();
+    memcpy(file, t->file, t->size);
+    memcpy(file + place, in->data, in->size);
+    uint64_t layout[2] = {(uint64_t)(found(file, t->size, text, strlen(text)) - file) - CONTAINER_BLOCK, strlen(text)};
+    unsigned char type[8] = {0x13, 0x11};
+    memcpy(type + 4, &layout[1], 4);
+    unsigned char *in_layout = found(file, t->size, layout, sizeof layout);
+    unsigned char *in_type = found(in_layout - HEADER_LARGEST, HEADER_LARGEST, type, sizeof type);
+    layout[0] = place - CONTAINER_BLOCK;
+    layout[1] = text_size;
+    memcpy(in_layout, layout, sizeof layout);
+    memcpy(in_type + 4, &layout[1], 4);
+    const uint64_t end = *size;
+    memcpy(file + END_AT, &end, sizeof end);
+    seal(file, *size, in->of);
+    return file;
+}
+
 /* ---- what reads ---- */
 
 struct arrays {
@@ -58,11 +129,11 @@ struct arrays {
     unsigned sum; /* of all their bytes, so that each is touched */
 };
 
-/* One line that names the file, once; of the configuration in it, the line and a caret below. */
+/* One line that names the file, once; of the configuration in it, if it is not just too large, the line and a caret below. */
 static void claim_model_error(const struct fuzz_input *in, int code, struct err *e)
 {
     char *pointed = strstr(e->text, "\n  ");
-    fuzz_claim(code == ERR_DATA || (code == ERR_CONFIG && pointed), "code %d: %s", code, e->text);
+    fuzz_claim(code == ERR_DATA || (code == ERR_CONFIG && (pointed || strstr(e->text, "more than"))), "code %d: %s", code, e->text);
     fuzz_claim(!strstr(e->text + 1, in->path), "names the file twice: %s", e->text);
     if (pointed) *pointed = 0;
     fuzz_claim_error(in, in->path, code, code, e);
@@ -87,11 +158,11 @@ static void claim_types(const struct checkpoint *c, const struct tag_set *types)
     char *text = NULL, *at;
     struct err e = {0};
     fuzz_claim(checkpoint_text(c, "types", &text, &e) == 0, "%s", e.text);
-    at = text;
+    at = text + strspn(text, "\n");
     for (int t = 0; t < types->n_types; t++) {
         const size_t n = strlen(types->types[t]);
-        fuzz_claim(strncmp(at, types->types[t], n) == 0 && at[n] == '\n', "type %d is \"%s\" of:\n%s", t, types->types[t], text);
-        at += n + 1;
+        fuzz_claim(strcspn(at, "\n") == n && strncmp(at, types->types[t], n) == 0, "type %d is \"%s\" of:\n%s", t, types->types[t], text);
+        at += n + strspn(at + n, "\n");
     }
     fuzz_claim(*at == 0, "%d types of:\n%s", types->n_types, text);
     free(text);
@@ -179,6 +250,22 @@ static enum fuzz_verdict read_checkpoint(const struct fuzz_input *in)
     return code ? FUZZ_REFUSED : FUZZ_READ;
 }
 
+static enum fuzz_verdict read_content(const struct fuzz_input *in)
+{
+    char path[PATH_MAX];
+    struct fuzz_input whole = *in;
+    unsigned char *file = with_content(in, &whole.size);
+    snprintf(path, sizeof path, "%s.h5", in->path);
+    whole.data = file;
+    whole.path = path;
+    unlink(path);
+    FILE *f = fopen(path, "wb");
+    fuzz_claim(f && fwrite(file, 1, whole.size, f) == whole.size && fclose(f) == 0, "%s: cannot be written", path);
+    const enum fuzz_verdict verdict = read_checkpoint(&whole);
+    free(file);
+    return verdict;
+}
+
 /* The digest lets nothing through. */
 static enum fuzz_verdict read_damaged(const struct fuzz_input *in)
 {
@@ -207,3 +294,9 @@ const struct fuzz_kind FUZZ_CHECKPOINT_METADATA = {.name = "checkpoint-metadata"
                                                    .read = read_checkpoint,
                                                    .least_read = 5,
                                                    .least_refused = 20};
+const struct fuzz_kind FUZZ_CHECKPOINT_CONTENT = {.name = "checkpoint-content",
+                                                  .stream = 10,
+                                                  .make_seeds = make_content_seeds,
+                                                  .read = read_content,
+                                                  .least_read = 5,
+                                                  .least_refused = 40};

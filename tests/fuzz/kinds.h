@@ -8,5 +8,6 @@ extern const struct fuzz_kind FUZZ_CONLL, FUZZ_CONFIG, FUZZ_VOCABULARY, FUZZ_SAF
 extern const struct fuzz_kind FUZZ_CHECKPOINT;          /* as damage leaves it */
 extern const struct fuzz_kind FUZZ_CHECKPOINT_SEALED;   /* with a right digest */
 extern const struct fuzz_kind FUZZ_CHECKPOINT_METADATA; /* with a right digest, and wrong where HDF5's structure stands */
+extern const struct fuzz_kind FUZZ_CHECKPOINT_CONTENT;  /* with another encoder, config, list of types or vocabulary in it */
 
 #endif

@@ -20,6 +20,7 @@ struct seed {
     size_t size;
     struct part *fixed; /* [n_fixed]: where this is not NULL nothing moves, and only bytes of these parts change */
     size_t n_fixed;
+    int tag; /* what the kind wants to know of it */
 };
 
 struct seeds {

@@ -53,7 +53,7 @@ static enum fuzz_verdict hangs(const struct fuzz_input *in)
 
 static enum fuzz_verdict wants_much(const struct fuzz_input *in)
 {
-    const size_t much = in->number == BAD ? (size_t)FUZZ_MEMORY_MB << 20 : 1;
+    const size_t much = in->number == BAD ? (FUZZ_MEMORY_MB + (size_t)1) << 20 : 1;
     volatile char *memory = malloc(much);
     fuzz_claim(memory, "no %zu bytes", much);
     memory[much - 1] = 1;
