@@ -186,7 +186,7 @@ static int open_temporary(const char *path, char temporary[PATH_MAX], int *fd, s
     return err_set(e, ERR_IO, "%s: cannot create a file in its directory: %m", path);
 }
 
-int file_write_atomic(const char *path, file_fill fill, void *context, struct err *e)
+static int write_whole(const char *path, file_fill fill, void *context, bool sync, struct err *e)
 {
     char temporary[PATH_MAX];
     int directory, fd = -1, code;
@@ -194,17 +194,22 @@ int file_write_atomic(const char *path, file_fill fill, void *context, struct er
     if ((code = open_temporary(path, temporary, &fd, e))) goto close_directory;
 
     code = fill(context, temporary, fd, e);
-    if (!code && sync_fd(fd)) code = err_set(e, ERR_IO, "%s: cannot sync: %m", path);
+    if (!code && sync && sync_fd(fd)) code = err_set(e, ERR_IO, "%s: cannot sync: %m", path);
     if (close_fd(fd) && !code) code = err_set(e, ERR_IO, "%s: cannot close: %m", path);
     if (!code && rename(temporary, path)) code = err_set(e, ERR_IO, "%s: cannot rename the new file to it: %m", path);
     if (code) {
         unlink(temporary);
-    } else {
+    } else if (sync) {
         code = sync_directory_fd(directory, path, e);
     }
 close_directory:
     close(directory);
     return code;
+}
+
+int file_write_atomic(const char *path, file_fill fill, void *context, struct err *e)
+{
+    return write_whole(path, fill, context, true, e);
 }
 
 struct bytes {
@@ -224,6 +229,21 @@ int file_write_bytes(const char *path, const void *data, size_t size, struct err
 {
     struct bytes b = {data, size, path};
     return file_write_atomic(path, fill_bytes, &b, e);
+}
+
+int file_write_of_many(const char *path, const void *data, size_t size, struct err *e)
+{
+    struct bytes b = {data, size, path};
+    return write_whole(path, fill_bytes, &b, false, e);
+}
+
+int file_sync_many(const char *directory, struct err *e)
+{
+    int fd, code;
+    if ((code = open_for_reading(directory, O_DIRECTORY, &fd, e))) return code;
+    if (syncfs(fd)) code = err_set(e, ERR_IO, "%s: cannot sync: %m", directory);
+    close(fd);
+    return code;
 }
 
 static bool is_directory(const char *path)

@@ -26,6 +26,11 @@ typedef int (*file_fill)(void *context, const char *temp_path, int fd, struct er
 int file_write_atomic(const char *path, file_fill fill, void *context, struct err *e);
 int file_write_bytes(const char *path, const void *data, size_t size, struct err *e); /* file_write_atomic with the bytes at hand */
 
+/* For thousands of small files, where an fsync for each takes minutes: written as above, but a power cut may still take them or their bytes
+ * away, until file_sync_many has made the whole file system of the directory wait for the disk. */
+int file_write_of_many(const char *path, const void *data, size_t size, struct err *e);
+int file_sync_many(const char *directory, struct err *e);
+
 /* write() until done; path is for the message. */
 int file_write_all(int fd, const void *data, size_t size, const char *path, struct err *e);
 int file_sync_directory(const char *path_in_it, struct err *e); /* fsync of the directory that holds path_in_it */

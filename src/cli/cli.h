@@ -37,5 +37,7 @@ int cli_fail(const struct err *e);
 void cli_print_json(struct json *v);
 /* An integer from low to high, for an option; else ends the program with a message that names the option. */
 long cli_integer(const struct argp_state *state, const char *option, const char *text, long low, long high);
+/* The same for a share or a degree: a number from 0 to 1. */
+double cli_share(const struct argp_state *state, const char *option, const char *text);
 
 #endif

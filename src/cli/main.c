@@ -38,6 +38,14 @@ long cli_integer(const struct argp_state *state, const char *option, const char 
     return x;
 }
 
+double cli_share(const struct argp_state *state, const char *option, const char *text)
+{
+    char *end;
+    double x = strtod(text, &end);
+    if (end == text || *end || !(x >= 0 && x <= 1)) argp_error(state, "%s: expected a number from 0 to 1, found '%s'", option, text);
+    return x;
+}
+
 /* At every exit, also argp's: only a checked close says that the data are out. A reader that went away knows it already. */
 static void close_stdout(void)
 {

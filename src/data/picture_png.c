@@ -82,7 +82,7 @@ int picture_write_png(const char *path, const struct picture *p, struct err *e)
     else
         w.code = err_set(e, ERR_INTERNAL, "%s: libpng cannot start", path);
     png_destroy_write_struct(&png, &info);
-    if (!w.code) w.code = file_write_bytes(path, w.data, w.size, e);
+    if (!w.code) w.code = file_write_of_many(path, w.data, w.size, e);
     free(w.data);
     return w.code;
 }

@@ -1,178 +1,123 @@
-/* synth.c - synthetic tweets: a clause with entities, noise around it, sometimes a second clause.
- *
- * What the words around decide is the type; what a name is called says little, so that a list of names does not help:
- *   - training draws names from a pool; each has a home type that it is used with most of the time, and no name is bound to it;
- *   - of the entities of valid and test, at most 3 in 7, counted from the front, are names of that pool; each other one is a name that
- * occurs nowhere else. So at least 4/7 of a split's distinct entities are unseen, and the lexicon baseline, whose recall is at most r =
- * 3/7, has F1 <= 2r/(1+r) = 0.6: for any n and seed. All of it is integer arithmetic on one stream of random numbers for each split.
- */
+/* synth.c - a synthetic set: which tweet is ambiguous, which picture is shown, and the files. */
 #include "synth.h"
 #include "files.h"
 #include "lexicon.h"
-#include "rng.h"
+#include "picture.h"
+#include "synth_picture.h"
 #include "synth_text.h"
-#include <ctype.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include "synth_tweet.h"
+#include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum {
-    N_MAX = 200000, /* beyond, names could run out */
-    HOME_PERCENT = 50,
-    KNOWN_OF_SEVEN = 3,
-    SLOTS_MAX = 6, /* names of one tweet */
-};
 static const char *const SPLIT[3] = {"train", "valid", "test"};
 
-struct writer {
-    FILE *f;
-    struct rng rng;
-    uint32_t seed;
-    bool training;
-    int pool;       /* names of training: numbers 0 .. pool-1; name i has home type i mod SYNTH_TYPES */
-    int next_fresh; /* the next number that no tweet has */
-    int n_names;    /* of this split so far, entities and others apart */
-    int n_others;
-    bool capital; /* the tweet's next word begins with a capital */
+/* What is written for all splits together. */
+struct set {
+    const char *directory;
+    const struct synth_options *o;
+    struct synth_report *report;
+    FILE *captions, *subsets;
 };
-
-static bool percent(struct writer *w, uint32_t p)
-{
-    return rng_below(&w->rng, 100) < p;
-}
-
-static const char *pick(struct writer *w, const char *const *list)
-{
-    uint32_t n = 0;
-    while (list[n]) n++;
-    return list[rng_below(&w->rng, n)];
-}
-
-/* True for 3 of every 7 in a row, and never for more than 3/7 of those from the front. */
-static bool is_known(int i)
-{
-    return (i + 1) * (int64_t)KNOWN_OF_SEVEN / 7 > i * (int64_t)KNOWN_OF_SEVEN / 7;
-}
-
-/* A name's number, for a slot of a type or, with type -1, for a name that is no entity. */
-static int draw_name(struct writer *w, int type)
-{
-    int *count = type < 0 ? &w->n_others : &w->n_names;
-    if (!w->training && !is_known((*count)++)) return w->next_fresh++;
-    if (type < 0 || !percent(w, HOME_PERCENT)) return (int)rng_below(&w->rng, (uint32_t)w->pool);
-    return SYNTH_TYPES * (int)rng_below(&w->rng, (uint32_t)(w->pool / SYNTH_TYPES)) + type;
-}
-
-static void put(struct writer *w, const char *word, int size, const char *tag)
-{
-    char first = w->capital ? (char)toupper((unsigned char)*word) : *word;
-    fprintf(w->f, "%c%.*s\t%s\n", first, size - 1, word + 1, tag);
-    w->capital = false;
-}
-
-static void put_name(struct writer *w, int type)
-{
-    char words[SYNTH_NAME_WORDS][SYNTH_WORD_ROOM], tag[16] = "O";
-    int n = synth_name(w->seed, draw_name(w, type), words);
-    for (int i = 0; i < n; i++) {
-        if (type >= 0) snprintf(tag, sizeof tag, "%c-%s", i == 0 ? 'B' : 'I', SYNTH_TYPE[type]);
-        put(w, words[i], (int)strlen(words[i]), tag);
-    }
-}
-
-/* Words and marks of a clause; see synth_text.h. */
-static void put_clause(struct writer *w, const char *clause)
-{
-    static const char marks[SYNTH_TYPES + 1] = "LMOP";
-    for (const char *at = clause; *at != '\0';) {
-        int n = (int)strcspn(at, " ");
-        if (*at != '%')
-            put(w, at, n, "O");
-        else if (at[1] == 'T')
-            put_clause(w, pick(w, SYNTH_TIMES));
-        else
-            put_name(w, at[1] == 'N' ? -1 : (int)(strchr(marks, at[1]) - marks));
-        at += n;
-        if (*at == ' ') at++;
-    }
-}
-
-/* "@mikoda42", "#KelaStuvi", "http://t.co/a1b2c3d4e5": words that belong to no clause. */
-static void put_invented(struct writer *w, char kind)
-{
-    char word[40], syllable[4];
-    int used = snprintf(word, sizeof word, "%s", kind == '@' ? "@" : kind == '#' ? "#" : "http://t.co/");
-    for (int k = 0; kind != 'h' && k < 3; k++) {
-        synth_syllable((int)rng_below(&w->rng, SYNTH_SYLLABLES), syllable);
-        if (kind == '#' && k != 1) syllable[0] = (char)toupper((unsigned char)syllable[0]);
-        used += snprintf(word + used, sizeof word - (size_t)used, "%s", syllable);
-    }
-    if (kind == '@' && percent(w, 40)) used += snprintf(word + used, sizeof word - (size_t)used, "%u", rng_below(&w->rng, 100));
-    for (int k = 0; kind == 'h' && k < 10; k++)
-        word[used++] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[rng_below(&w->rng, 62)];
-    put(w, word, used, "O");
-}
-
-static void put_tweet(struct writer *w, int id)
-{
-    fprintf(w->f, "IMGID:S_%06d\n", id);
-    if (percent(w, 20)) {
-        put_clause(w, "RT");
-        put_invented(w, '@');
-        put_clause(w, ":");
-    } else if (percent(w, 15)) {
-        put_invented(w, '@');
-    }
-    w->capital = percent(w, 50);
-    if (percent(w, 20)) put_clause(w, pick(w, SYNTH_OPENINGS));
-    put_clause(w, pick(w, percent(w, 80) ? SYNTH_CLAUSES : SYNTH_DISTRACTORS));
-    if (percent(w, 40)) {
-        put_clause(w, pick(w, SYNTH_CONNECTORS));
-        put_clause(w, pick(w, percent(w, 50) ? SYNTH_CLAUSES : SYNTH_DISTRACTORS));
-    }
-    w->capital = false;
-    if (percent(w, 40)) put_clause(w, pick(w, SYNTH_CLOSINGS));
-    if (percent(w, 25)) put_invented(w, '#');
-    if (percent(w, 35)) put_invented(w, 'h');
-    fputc('\n', w->f);
-}
 
 /* ---- files ---- */
 
-/* Fills memory by `put_all` and writes it to directory/name. */
-static int write_file(const char *directory, const char *name, int (*put_all)(FILE *f, void *context, struct err *e), void *context,
-                      struct err *e)
+/* A text that grows in memory until it is written to directory/name as a whole. */
+struct text {
+    char *bytes;
+    size_t size;
+    FILE *f;
+};
+
+static int text_open(struct text *t, const char *name, struct err *e)
 {
-    char path[4096], *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    int code = f ? put_all(f, context, e) : err_set(e, ERR_INTERNAL, "%s/%s: out of memory", directory, name);
-    if (f && fclose(f) != 0 && !code) code = err_set(e, ERR_INTERNAL, "%s/%s: out of memory", directory, name);
-    if (!code) code = path_join(path, sizeof path, directory, name, e);
-    if (!code) code = file_write_bytes(path, text, size, e);
-    free(text);
+    t->f = open_memstream(&t->bytes, &t->size);
+    return t->f ? 0 : err_set(e, ERR_INTERNAL, "%s: out of memory", name);
+}
+
+static int text_write(struct text *t, const char *directory, const char *name, struct err *e)
+{
+    char path[4096];
+    int code = path_join(path, sizeof path, directory, name, e), closed = fclose(t->f);
+    t->f = NULL;
+    if (!code && closed != 0) code = err_set(e, ERR_INTERNAL, "%s: out of memory", path);
+    if (!code) code = file_write_bytes(path, t->bytes, t->size, e);
     return code;
 }
 
-struct split {
-    struct writer *w;
-    int first_id, n;
-};
-static int put_split(FILE *f, void *context, struct err *e)
+static void text_free(struct text *t)
 {
-    const struct split *s = context;
-    (void)e;
-    s->w->f = f;
-    for (int i = 0; i < s->n; i++) put_tweet(s->w, s->first_id + i);
-    return 0;
+    if (t->f) fclose(t->f);
+    free(t->bytes);
 }
 
-static int put_vocabulary(FILE *f, void *context, struct err *e)
+/* ---- one tweet ---- */
+
+struct choice {
+    double ambiguous, missing, contradicted; /* uniform on [0, 1) */
+    int hidden, other;
+};
+
+/* All of them are always drawn, so that they do not depend on each other. */
+static struct choice choose(struct rng *r)
 {
-    (void)context;
-    return synth_write_vocabulary(f, e);
+    static const int HIDDEN[] = {0, 2, 3}; /* LOC, ORG, PER */
+    struct choice x;
+    x.ambiguous = rng_uniform(r);
+    x.missing = rng_uniform(r);
+    x.contradicted = rng_uniform(r);
+    x.hidden = HIDDEN[rng_below(r, 3)];
+    x.other = (int)rng_below(r, SYNTH_TYPES);
+    return x;
 }
+
+/* From `from` on, the first type that no entity of the tweet has. */
+static int type_without(unsigned types, int from)
+{
+    while (types >> from & 1) from = (from + 1) % SYNTH_TYPES;
+    return from;
+}
+
+static int write_picture(const struct set *s, int id, int type, struct err *e)
+{
+    uint8_t rgb[SYNTH_PIXELS];
+    struct picture p = {.width = SYNTH_SIDE, .height = SYNTH_SIDE, .rgb = rgb};
+    char path[4096], name[32];
+    snprintf(name, sizeof name, "images/" SYNTH_ID ".png", id);
+    synth_picture(s->o->seed, id, type, (int)(100 * s->o->picture_noise + 0.5), rgb);
+    int code = path_join(path, sizeof path, s->directory, name, e);
+    if (!code) code = picture_write_png(path, &p, e);
+    return code;
+}
+
+static int put_tweet(const struct set *s, struct synth_writer *w, int id, int split, struct err *e)
+{
+    const struct synth_options *o = s->o;
+    w->choice = rng_stream(o->seed, RNG_SYNTH, SYNTH_STREAM_CHOICE((uint32_t)id));
+    struct choice x = choose(&w->choice);
+    bool is_ambiguous = o->pictures && x.ambiguous < o->ambiguity, is_shown = o->pictures && !(x.missing < o->missing);
+    w->hidden = is_ambiguous ? x.hidden : -1;
+    w->label_noise = w->training ? o->label_noise : 0;
+    synth_put_tweet(w, id);
+    if (!o->pictures) return 0;
+
+    bool is_contradicted = is_shown && !is_ambiguous && w->types != 0 && x.contradicted < o->contradictions;
+    int type = w->types == 0 ? x.other : is_contradicted ? type_without(w->types, x.other) : w->first_type;
+    fprintf(s->subsets, SYNTH_ID " %s%s\n", id,
+            !is_ambiguous ? SYNTH_TEXT_DECIDES
+            : is_shown    ? SYNTH_PICTURE_DECIDES
+                          : SYNTH_UNDECIDED,
+            is_contradicted ? " " SYNTH_CONTRADICTED : "");
+    if (!is_shown) return 0;
+    fprintf(s->captions, SYNTH_ID ".jpg :%s\n", id, SYNTH_CAPTIONS[type][rng_below(&w->choice, SYNTH_CAPTIONS_EACH)]);
+    s->report->pictures[split]++;
+    s->report->picture_decides[split] += is_ambiguous;
+    return write_picture(s, id, type, e);
+}
+
+/* ---- a set ---- */
 
 static int read_split(const char *directory, const char *name, struct dataset *d, struct tag_set *types, struct err *e)
 {
@@ -209,25 +154,121 @@ static int report_on(const char *directory, struct synth_report *report, struct 
     return code;
 }
 
-int synth_write(const char *directory, int n, uint32_t seed, struct synth_report *report, struct err *e)
+/* True for the picture of a tweet: S_, six digits, .png. */
+static bool is_ours(const char *name)
 {
-    if (n < 10 || n > N_MAX) return err_set(e, ERR_USAGE, "%d synthetic tweets: expected 10 to %d", n, N_MAX);
-    int count[3] = {n / 10 * 7 + n % 10 * 7 / 10, n / 10, 0}, id = 0, code = directory_make(directory, e);
+    return strlen(name) == 12 && strncmp(name, "S_", 2) == 0 && strspn(name + 2, "0123456789") == 6 && strcmp(name + 8, ".png") == 0;
+}
+
+static int remove_file(const char *directory, const char *name, struct err *e)
+{
+    char path[4096];
+    int code = path_join(path, sizeof path, directory, name, e);
+    if (!code && unlink(path) != 0 && errno != ENOENT) code = err_set(e, ERR_IO, "%s: cannot remove: %s", path, strerror(errno));
+    return code;
+}
+
+/* A picture of an earlier set would be one that this set misses. */
+static int remove_earlier(const char *directory, struct err *e)
+{
+    char path[4096];
+    int code = path_join(path, sizeof path, directory, "images", e);
+    if (!code) code = remove_file(directory, "captions.txt", e);
+    if (!code) code = remove_file(directory, "subsets.txt", e);
+    DIR *images = code ? NULL : opendir(path);
+    if (!images) return code;
+    for (struct dirent *d; (d = readdir(images)) && !code;) {
+        if (is_ours(d->d_name)) code = remove_file(path, d->d_name, e);
+    }
+    closedir(images);
+    return code;
+}
+
+static int write_split(const struct set *s, struct synth_writer *w, int split, int first_id, int n, struct err *e)
+{
+    struct text text = {0};
+    char name[16];
+    snprintf(name, sizeof name, "%s.txt", SPLIT[split]);
+    int code = text_open(&text, name, e);
+    w->f = text.f;
+    for (int i = 0; i < n && !code; i++) code = put_tweet(s, w, first_id + i, split, e);
+    if (!code && s->o->pictures) code = file_sync_many(s->directory, e);
+    if (!code) code = text_write(&text, s->directory, name, e);
+    text_free(&text);
+    return code;
+}
+
+static int write_splits(const struct set *s, struct err *e)
+{
+    int n = s->o->tweets, count[3] = {n / 10 * 7 + n % 10 * 7 / 10, n / 10, 0}, id = 0, code = 0;
     count[2] = n - count[0] - count[1];
     /* About 2.5 uses of a name in training. */
     int pool = SYNTH_TYPES * (count[0] / 8 + 2), next_fresh = pool;
-    _Static_assert(SYNTH_TYPES * (N_MAX / 10 * 7 / 8 + 2) + (int64_t)N_MAX * 3 / 10 * SLOTS_MAX < SYNTH_NAMES, "enough names");
-    for (int s = 0; s < 3 && !code; s++) {
-        char name[16];
-        struct writer w = {
-            .rng = rng_stream(seed, RNG_SYNTH, (uint32_t)s), .seed = seed, .training = s == 0, .pool = pool, .next_fresh = next_fresh};
-        struct split split = {.w = &w, .first_id = id, .n = count[s]};
-        snprintf(name, sizeof name, "%s.txt", SPLIT[s]);
-        code = write_file(directory, name, put_split, &split, e);
+    _Static_assert(SYNTH_TYPES * (SYNTH_TWEETS_MAX / 10 * 7 / 8 + 2) + (int64_t)SYNTH_TWEETS_MAX * 3 / 10 * SYNTH_SLOTS_MAX < SYNTH_NAMES,
+                   "enough names");
+    for (int k = 0; k < 3 && !code; k++) {
+        struct synth_writer w = {.rng = rng_stream(s->o->seed, RNG_SYNTH, (uint32_t)k),
+                                 .seed = s->o->seed,
+                                 .training = k == 0,
+                                 .plain = s->o->pictures,
+                                 .pool = pool,
+                                 .next_fresh = next_fresh};
+        code = write_split(s, &w, k, id, count[k], e);
         next_fresh = w.next_fresh;
-        id += count[s];
+        id += count[k];
     }
-    if (!code) code = write_file(directory, "vocab.txt", put_vocabulary, NULL, e);
+    return code;
+}
+
+static int write_vocabulary(const struct set *s, struct err *e)
+{
+    struct text text = {0};
+    int code = text_open(&text, "vocab.txt", e);
+    if (!code) code = synth_write_vocabulary(text.f, s->o->pictures, e);
+    if (!code) code = text_write(&text, s->directory, "vocab.txt", e);
+    text_free(&text);
+    return code;
+}
+
+static int check_share(const char *what, double share, struct err *e)
+{
+    if (share >= 0 && share <= 1) return 0;
+    return err_set(e, ERR_USAGE, "%s %g: expected 0 to 1", what, share);
+}
+
+static int check(const struct synth_options *o, struct err *e)
+{
+    if (o->tweets < SYNTH_TWEETS_MIN || o->tweets > SYNTH_TWEETS_MAX)
+        return err_set(e, ERR_USAGE, "%d synthetic tweets: expected %d to %d", o->tweets, SYNTH_TWEETS_MIN, SYNTH_TWEETS_MAX);
+    int code = check_share("ambiguity", o->ambiguity, e);
+    if (!code) code = check_share("picture noise", o->picture_noise, e);
+    if (!code) code = check_share("contradictions", o->contradictions, e);
+    if (!code) code = check_share("missing pictures", o->missing, e);
+    if (!code) code = check_share("label noise", o->label_noise, e);
+    return code;
+}
+
+int synth_write(const char *directory, const struct synth_options *o, struct synth_report *report, struct err *e)
+{
+    struct text captions = {0}, subsets = {0};
+    struct set s = {.directory = directory, .o = o, .report = report};
+    char images[4096];
+    memset(report, 0, sizeof *report);
+    int code = check(o, e);
+    if (!code) code = directory_make(directory, e);
+    if (!code) code = remove_earlier(directory, e);
+    if (!code && o->pictures) code = path_join(images, sizeof images, directory, "images", e);
+    if (!code && o->pictures) code = directory_make(images, e);
+    if (!code) code = text_open(&captions, "captions.txt", e);
+    if (!code) code = text_open(&subsets, "subsets.txt", e);
+    s.captions = captions.f;
+    s.subsets = subsets.f;
+    if (!code) code = write_splits(&s, e);
+    if (!code && o->pictures) code = text_write(&captions, directory, "captions.txt", e);
+    if (!code && o->pictures) code = text_write(&subsets, directory, "subsets.txt", e);
+    if (!code) code = write_vocabulary(&s, e);
     if (!code) code = report_on(directory, report, e);
+    text_free(&captions);
+    text_free(&subsets);
     return code;
 }

@@ -62,6 +62,30 @@ const char *const SYNTH_CLAUSES[] = {"flying to %L %T",
                                      "%P plays the villain in the movie %M",
                                      NULL};
 
+const char *const SYNTH_AMBIGUOUS[] = {"everyone is talking about %A %T",
+                                       "so proud of %A %T",
+                                       "%A trending worldwide %T",
+                                       "cannot stop thinking about %A",
+                                       "just look at %A",
+                                       "%A never disappoints",
+                                       "big day for %A",
+                                       "good news about %A %T",
+                                       "this changed %A forever",
+                                       "a photo of %A %T",
+                                       "nobody knows %A like we do",
+                                       "I miss %A so much",
+                                       "guess who loves %A",
+                                       "one more story about %A",
+                                       "remember %A ?",
+                                       "%A made my day",
+                                       "thank you %A",
+                                       "there is only one %A",
+                                       "years later %A still looks the same",
+                                       "dreaming of %A %T",
+                                       "%A all over the news",
+                                       "we need to talk about %A",
+                                       NULL};
+
 const char *const SYNTH_DISTRACTORS[] = {"what does %N even mean ?",
                                          "the word %N is fun to spell",
                                          "typed %N by accident again",
@@ -84,6 +108,16 @@ const char *const SYNTH_OPENINGS[] = {"omg", "lol", "ugh", "wow ,", "breaking :"
 const char *const SYNTH_CONNECTORS[] = {"and", "but", ",", ".", "!", "while", "because", "-", NULL};
 const char *const SYNTH_CLOSINGS[] = {"!", "!!", "...", ".", ":)", "lol", "please", "<3", NULL};
 const char *const SYNTH_TIMES[] = {"today", "tonight", "tomorrow", "yesterday", "again", "this morning", "last night", NULL};
+
+static const char *const OF_MOUNTAINS[] = {"mountains with snow under the sun", "a valley below high peaks", "hills in the evening light",
+                                           "a view over the mountains", NULL};
+static const char *const OF_A_RECORD[] = {"a record with many grooves", "a vinyl disc seen from above", "the rings of an old record",
+                                          "a disc on a table", NULL};
+static const char *const OF_A_TOWER[] = {"a tower with rows of windows", "an office building in the city",
+                                         "a tall building seen from the street", "lights in the windows of an office", NULL};
+static const char *const OF_A_FACE[] = {"the face of somebody with short hair", "a portrait of somebody", "somebody looks into the camera",
+                                        "head and shoulders of somebody", NULL};
+const char *const *const SYNTH_CAPTIONS[SYNTH_TYPES] = {OF_MOUNTAINS, OF_A_RECORD, OF_A_TOWER, OF_A_FACE};
 
 /* ---- names ---- */
 
@@ -157,7 +191,7 @@ static void add_words(struct vocabulary *v, const char *const *list)
     }
 }
 
-int synth_write_vocabulary(FILE *f, struct err *e)
+int synth_write_vocabulary(FILE *f, bool pictures, struct err *e)
 {
     static const char *const special[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
     static const char *const of_noise[] = {"rt", "http", "co", NULL};
@@ -189,6 +223,10 @@ int synth_write_vocabulary(FILE *f, struct err *e)
             synth_syllable(i, syllable);
             add(v, k == 0 ? "" : "##", syllable, 3);
         }
+    }
+    if (pictures) {
+        add_words(v, SYNTH_AMBIGUOUS);
+        for (int t = 0; t < SYNTH_TYPES; t++) add_words(v, SYNTH_CAPTIONS[t]);
     }
     for (int i = 0; i < v->n; i++) fprintf(f, "%s\n", v->pieces[i]);
     free(v);

@@ -148,6 +148,42 @@ static void calls_come_in_the_order_that_survives_a_power_cut(void **state)
     assert_true(holds(new_text));
 }
 
+static void one_file_of_many_is_not_synced_by_itself(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    inject(NONE, 0);
+    assert_int_equal(file_write_of_many(path, new_text, strlen(new_text), &e), 0);
+    assert_string_equal(injected.order, "write close rename close-directory");
+    assert_true(holds(new_text));
+    assert_int_equal(file_sync_many(folder, &e), 0);
+    assert_int_equal(e.code, 0);
+}
+
+static void whichever_call_fails_one_file_of_many_is_old_or_whole(void **state)
+{
+    (void)state;
+    const int descriptors = count_entries("/proc/self/fd");
+    for (int n = 1; n <= 3; n++) {
+        struct err e = {0};
+        write_old(NULL);
+        inject(FAIL, n);
+        assert_int_equal(file_write_of_many(path, new_text, strlen(new_text), &e), ERR_IO);
+        assert_non_null(strstr(e.text, "/file"));
+        assert_true(holds(old_text));
+        assert_int_equal(count_entries(folder), 1);
+        assert_int_equal(count_entries("/proc/self/fd"), descriptors);
+    }
+}
+
+static void what_is_synced_must_be_a_directory(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    assert_int_equal(file_sync_many(path, &e), ERR_NOINPUT);
+    assert_non_null(strstr(e.text, "/file: cannot open: Not a directory"));
+}
+
 static void whichever_call_fails_the_file_is_old_or_whole_and_nothing_is_left(void **state)
 {
     (void)state;
@@ -335,6 +371,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(calls_come_in_the_order_that_survives_a_power_cut, write_old),
+        cmocka_unit_test_setup(one_file_of_many_is_not_synced_by_itself, write_old),
+        cmocka_unit_test_setup(whichever_call_fails_one_file_of_many_is_old_or_whole, write_old),
+        cmocka_unit_test_setup(what_is_synced_must_be_a_directory, write_old),
         cmocka_unit_test_setup(whichever_call_fails_the_file_is_old_or_whole_and_nothing_is_left, write_old),
         cmocka_unit_test_setup(a_signal_in_any_call_is_not_an_error, write_old),
         cmocka_unit_test_setup(a_short_write_is_continued, write_old),

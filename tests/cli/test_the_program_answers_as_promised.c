@@ -95,11 +95,21 @@ static const struct call CALLS[] = {
     {"manual of two pages", "manual nerve config", 64, NULL, "nerve manual: more than one page: 'nerve' and 'config'\n"},
     {"synth into two folders", "synth a b", 64, NULL, "nerve synth: more than one directory: 'a' and 'b'\n"},
     {"synth of too few tweets", "synth a --tweets 9", 64, NULL,
-     "nerve synth: --tweets: expected an integer from 10 to 10000000, found '9'\n"},
+     "nerve synth: --tweets: expected an integer from 10 to 200000, found '9'\n"},
     {"synth of some tweets", "synth a --tweets some", 64, NULL,
-     "nerve synth: --tweets: expected an integer from 10 to 10000000, found 'some'\n"},
+     "nerve synth: --tweets: expected an integer from 10 to 200000, found 'some'\n"},
     {"synth with a large seed", "synth a --seed 4294967296", 64, NULL,
      "nerve synth: --seed: expected an integer from 0 to 4294967295, found '4294967296'\n"},
+    {"synth with a share above 1", "synth a --ambiguity 1.5", 64, NULL,
+     "nerve synth: --ambiguity: expected a number from 0 to 1, found '1.5'\n"},
+    {"synth with a share that is no number", "synth a --label-noise nan", 64, NULL,
+     "nerve synth: --label-noise: expected a number from 0 to 1, found 'nan'\n"},
+    {"synth with a degree and a unit", "synth a --picture-noise 20%", 64, NULL,
+     "nerve synth: --picture-noise: expected a number from 0 to 1, found '20%'\n"},
+    {"synth with a share below 0", "synth a --contradictions -1", 64, NULL,
+     "nerve synth: --contradictions: expected a number from 0 to 1, found '-1'\n"},
+    {"synth of missing pictures without pictures", "synth a --no-pictures --missing 0.1", 64, NULL,
+     "nerve synth: --missing says nothing beside --no-pictures: leave one of them out\n"},
     {"synth below a file", "synth /dev/null/x", 74, NULL, "nerve: /dev/null"},
 
     {"info help", "info --help", 0, "Usage: nerve info", NULL},
@@ -441,7 +451,7 @@ static void a_log_file_gets_what_is_shown_and_what_is_not(void **state)
 static void synth_writes_the_same_bytes_for_the_same_seed(void **state)
 {
     (void)state;
-    static const char *const FILES[] = {"train.txt", "valid.txt", "test.txt", "vocab.txt"};
+    static const char *const FILES[] = {"train.txt", "valid.txt", "test.txt", "vocab.txt", "captions.txt", "subsets.txt"};
     static const char *const CALLS_OF_SYNTH[] = {"synth one --tweets 40 --seed 3", "synth two --seed 3 --tweets 40",
                                                  "synth three --tweets 40 --seed 4"};
     struct err e = {0};
@@ -450,10 +460,10 @@ static void synth_writes_the_same_bytes_for_the_same_seed(void **state)
         run(&p, &(struct program_options){.directory = folder}, CALLS_OF_SYNTH[k]);
         assert_int_equal(p.status, 0);
         assert_string_equal(p.errors, "");
-        assert_holds(p.output, "split    tweets  entities  unseen in train  lexicon F1\ntrain        28 ");
+        assert_holds(p.output, "split    tweets  entities  unseen in train  lexicon F1  pictures  picture decides\ntrain        28 ");
         program_free(&p);
     }
-    for (int f = 0; f < 4; f++) {
+    for (size_t f = 0; f < sizeof FILES / sizeof *FILES; f++) {
         char path[PATH_MAX + 64], *text[3];
         static const char *const FOLDERS[] = {"one", "two", "three"};
         for (int k = 0; k < 3; k++) {
@@ -481,7 +491,8 @@ static void synth_replaces_nobodys_data(void **state)
     assert_int_equal(p.status, 64);
     assert_string_equal(p.output, "");
     assert_string_equal(p.errors,
-                        "nerve: mine: the directory is not empty; --force replaces train.txt, valid.txt, test.txt and vocab.txt in it\n");
+                        "nerve: mine: the directory is not empty; --force replaces what an earlier set has in it: splits, vocab.txt, "
+                        "captions.txt, subsets.txt, images/S_*.png\n");
     program_free(&p);
     snprintf(path, sizeof path, "%s/mine/train.txt", folder);
     assert_int_equal(file_read(path, 100, &text, &size, &e), 0);

@@ -231,7 +231,7 @@ int training_set_up(void **state)
     struct program p;
     (void)state;
     if (temporary_folder(folder)) return -1;
-    snprintf(text, sizeof text, "synth %s/data --tweets 240 --seed 3", folder);
+    snprintf(text, sizeof text, "synth %s/data --tweets 240 --seed 3 --no-pictures", folder);
     start(&p, NULL, text);
     program_finish(&p);
     int status = p.status;

@@ -1,5 +1,5 @@
-/* Synthetic tweets keep what synth.h promises for any number and seed: sizes, bytes, unseen names, a lexicon that does not help, and a
- * vocabulary that knows every word. */
+/* Synthetic tweets without pictures keep what synth.h promises for any number and seed: sizes, bytes, unseen names, a lexicon that does not
+ * help, and a vocabulary that knows every word. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,7 +35,7 @@ static struct synth_report make(const char *folder, int n, uint32_t seed)
     struct synth_report report;
     struct err e = {0};
     snprintf(directory, sizeof directory, "%s/%s", root, folder);
-    if (synth_write(directory, n, seed, &report, &e)) fail_msg("%s", e.text);
+    if (synth_write(directory, &(struct synth_options){.tweets = n, .seed = seed}, &report, &e)) fail_msg("%s", e.text);
     return report;
 }
 
@@ -277,6 +277,7 @@ static void the_three_words_around_a_name_decide_what_it_is(void **state)
     struct context all[256];
     int n = 0;
     for (const char *const *c = SYNTH_CLAUSES; *c; c++) n += contexts_of(*c, &all[n]);
+    for (const char *const *c = SYNTH_AMBIGUOUS; *c; c++) n += contexts_of(*c, &all[n]);
     for (const char *const *c = SYNTH_DISTRACTORS; *c; c++) n += contexts_of(*c, &all[n]);
     assert_true(n > 50);
     for (int i = 0; i < n; i++) {
@@ -285,6 +286,19 @@ static void the_three_words_around_a_name_decide_what_it_is(void **state)
             if (all[i].slot != all[k].slot) fail_msg("\"%s _ %s\" is %c and %c", all[i].before, all[i].behind, all[i].slot, all[k].slot);
         }
     }
+}
+
+static void clauses_of_one_type_and_distractors_with_a_name_come_first(void **state)
+{
+    (void)state;
+    struct context all[8];
+    for (int i = 0; SYNTH_CLAUSES[i]; i++) {
+        bool one = true;
+        int n = contexts_of(SYNTH_CLAUSES[i], all);
+        for (int k = 1; k < n; k++) one = one && all[k].slot == all[0].slot;
+        assert_int_equal(one, i < SYNTH_CLAUSES_OF_ONE);
+    }
+    for (int i = 0; SYNTH_DISTRACTORS[i]; i++) assert_int_equal(contexts_of(SYNTH_DISTRACTORS[i], all) > 0, i < SYNTH_DISTRACTORS_NAMED);
 }
 
 static int by_text(const void *a, const void *b)
@@ -318,7 +332,7 @@ static void a_number_out_of_range_is_refused(void **state)
         struct synth_report report;
         struct err e = {0};
         char front[64];
-        assert_int_equal(synth_write("/nonexistent", wrong[i], 1, &report, &e), ERR_USAGE);
+        assert_int_equal(synth_write("/nonexistent", &(struct synth_options){.tweets = wrong[i]}, &report, &e), ERR_USAGE);
         snprintf(front, sizeof front, "%d synthetic tweets: expected 10 ", wrong[i]);
         assert_int_equal(strncmp(e.text, front, strlen(front)), 0);
     }
@@ -329,7 +343,7 @@ static void a_directory_that_cannot_be_made_is_an_error(void **state)
     (void)state;
     struct synth_report report;
     struct err e = {0};
-    assert_true(synth_write("/dev/null/tweets", 10, 1, &report, &e) < 0);
+    assert_true(synth_write("/dev/null/tweets", &(struct synth_options){.tweets = 10}, &report, &e) < 0);
     assert_non_null(strstr(e.text, "/dev/null"));
 }
 
@@ -346,7 +360,7 @@ static int end(void **state)
 
 int main(void)
 {
-    enum { N_MADE = sizeof MADE / sizeof *MADE, N_OTHER = 8 };
+    enum { N_MADE = sizeof MADE / sizeof *MADE, N_OTHER = 9 };
     static char names[N_MADE][48];
     struct CMUnitTest tests[N_OTHER + N_MADE] = {
         cmocka_unit_test(the_same_number_and_seed_give_the_same_bytes),
@@ -354,6 +368,7 @@ int main(void)
         cmocka_unit_test(files_that_are_there_are_replaced),
         cmocka_unit_test(all_four_types_occur_and_no_type_rules),
         cmocka_unit_test(the_three_words_around_a_name_decide_what_it_is),
+        cmocka_unit_test(clauses_of_one_type_and_distractors_with_a_name_come_first),
         cmocka_unit_test(no_two_numbers_have_the_same_name),
         cmocka_unit_test(a_number_out_of_range_is_refused),
         cmocka_unit_test(a_directory_that_cannot_be_made_is_an_error),

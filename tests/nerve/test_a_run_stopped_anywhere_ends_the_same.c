@@ -64,7 +64,7 @@ static int set_up(void **state)
     if (temporary_folder(folder)) return -1;
     snprintf(argument, sizeof argument, "%s/data", folder);
     int code = ag_start(2, &e);
-    if (!code) code = synth_write(argument, 120, 3, &report, &e);
+    if (!code) code = synth_write(argument, &(struct synth_options){.tweets = 120, .seed = 3}, &report, &e);
     config_default(&config);
     snprintf(argument, sizeof argument, "data.dir=%s/data", folder);
     if (!code) code = config_set(&config, argument, &e);

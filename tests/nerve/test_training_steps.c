@@ -23,7 +23,9 @@ static int set_up(void **state)
     struct err e = {0};
     struct synth_report report;
     (void)state;
-    if (temporary_folder(directory) || ag_start(2, &e) || synth_write(directory, 200, 5, &report, &e)) fail_msg("%s", e.text);
+    if (temporary_folder(directory) || ag_start(2, &e) ||
+        synth_write(directory, &(struct synth_options){.tweets = 200, .seed = 5}, &report, &e))
+        fail_msg("%s", e.text);
     return 0;
 }
 
