@@ -9,11 +9,11 @@ bool model_has_evidence(const struct model *m)
     return m->shape.fusion == FUSION_MONIG_ONEHOT || m->shape.fusion == FUSION_MONIG_PROB || m->shape.fusion == FUSION_DIRICHLET;
 }
 
-static void softmax(int L, const ag_real *x, double *p)
+static void softmax(int L, const ag_real *x, double T, double *p)
 {
     double most = (double)x[0], sum = 0;
     for (int k = 1; k < L; k++) most = fmax(most, (double)x[k]);
-    for (int k = 0; k < L; k++) sum += p[k] = exp((double)x[k] - most);
+    for (int k = 0; k < L; k++) sum += p[k] = exp(((double)x[k] - most) / T);
     for (int k = 0; k < L; k++) p[k] /= sum;
 }
 
@@ -22,10 +22,11 @@ void model_marginals(const struct model *m, const struct forward *f, const struc
     const int L = tag_count(&m->shape.types), from = b->word_start[i], n = b->word_start[i + 1] - from;
     const ag_real *emissions = f->emissions->val + (size_t)from * (size_t)L;
     if (m->shape.crf) {
-        const struct crf_scores scores = crf_scores_of(&m->crf);
+        const struct crf_scores scores = model_crf_scores(m);
         crf_marginals(&scores, n, emissions, marginals);
     } else {
-        for (int w = 0; w < n; w++) softmax(L, emissions + (size_t)w * (size_t)L, marginals + (size_t)w * (size_t)L);
+        const double T = m->temperature > 0 ? m->temperature : 1;
+        for (int w = 0; w < n; w++) softmax(L, emissions + (size_t)w * (size_t)L, T, marginals + (size_t)w * (size_t)L);
     }
 }
 
@@ -70,6 +71,21 @@ struct doubt doubt_of(const struct model *m, const struct forward *f, const stru
     d.modality[MODEL_IMAGE] = is_dirichlet ? dirichlet(image, first, n) : evi_uncertainty_of(image, first, n, at);
     d.conflict = is_dirichlet ? dirichlet_conflict(text, image, first, n) : evi_conflict_of(text, image, first, n, at);
     if (!is_dirichlet) d.visual_share = evi_visual_share_of(image, f->fused, first, n, at);
+    return d;
+}
+
+struct doubt doubt_of_tweet(const struct model *m, const struct forward *f, const struct batch *b, int i, const int32_t *tags,
+                            const double *marginals)
+{
+    const int L = tag_count(&m->shape.types), n = b->word_start[i + 1] - b->word_start[i];
+    if (n == 0) return (struct doubt){NAN, NAN, NONE, {NONE, NONE}, NAN, NAN};
+    struct doubt d = doubt_of(m, f, b, i, tags, marginals, &(struct span){0, n - 1, 0});
+    d.margin = d.entropy = 0;
+    for (int w = 0; w < n; w++) {
+        const struct span word = {w, w, 0};
+        d.margin += entity_margin(L, marginals, tags, &word) / n;
+        d.entropy += entity_entropy(L, marginals, &word) / n;
+    }
     return d;
 }
 

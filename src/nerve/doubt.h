@@ -16,11 +16,15 @@ struct doubt {
     double visual_share;                               /* of the fused nu, from the image */
 };
 
-/* Tag probabilities [n,L] of tweet i of a batch, of n words: the CRF's marginals, or the softmax of the emissions. */
+/* Tag probabilities [n,L] of tweet i of a batch, of n words, at the model's temperature: the CRF's marginals, or the softmax of the
+ * emissions. */
 void model_marginals(const struct model *m, const struct forward *f, const struct batch *b, int i, double *marginals);
 /* Of an entity in tweet i of a batch, whose words have these tags and marginals. */
 struct doubt doubt_of(const struct model *m, const struct forward *f, const struct batch *b, int i, const int32_t *tags,
                       const double *marginals, const struct span *entity);
+/* Of all words of tweet i: the mean over them of each, margin and entropy too. All NaN without a word. */
+struct doubt doubt_of_tweet(const struct model *m, const struct forward *f, const struct batch *b, int i, const int32_t *tags,
+                            const double *marginals);
 
 /* Whether the model fuses evidence, so that the members of doubt_add_json exist. */
 bool model_has_evidence(const struct model *m);

@@ -118,7 +118,7 @@ static int time_evaluation(struct trainer *t, struct dry_run *d, struct err *e)
     struct evaluation x;
     while (part.encoded.n_tweets > 1 && pieces_of(&part.encoded) > t->config->train.eval_batch) part.encoded.n_tweets--;
     const double start = clock_seconds();
-    int code = evaluate_split(&t->view, &t->graph, &part, t->config->train.eval_batch, true, NULL, &x, e);
+    int code = evaluate_split(&t->view, &t->graph, &part, t->config->train.eval_batch, EVALUATE_FOUND, NULL, &x, e);
     if (code) return code;
     d->evaluate_seconds = (clock_seconds() - start) * (double)all / (double)pieces_of(&part.encoded);
     evaluation_free(&x);

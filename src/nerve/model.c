@@ -328,23 +328,31 @@ void model_decode(const struct model *m, const ag_tensor *emissions, const struc
 
 /* Without a CRF words are independent: the likelier of B- and I- (which was predicted) at the first word, I- inside, anything but I-
  * behind. */
-static double independent_span(int L, int n, const float *emissions, struct span span)
+static double independent_span(int L, int n, const float *emissions, struct span span, double T)
 {
     double p = 1;
     for (int w = span.first; w <= span.last + 1 && w < n; w++) {
         const float *x = emissions + (size_t)w * (size_t)L;
         double max = x[largest(L, x)], sum = 0;
-        for (int k = 0; k < L; k++) sum += exp((double)x[k] - max);
-        double begin = exp((double)x[tag_begin(span.type)] - max) / sum, inside = exp((double)x[tag_inside(span.type)] - max) / sum;
+        for (int k = 0; k < L; k++) sum += exp(((double)x[k] - max) / T);
+        double begin = exp(((double)x[tag_begin(span.type)] - max) / T) / sum,
+               inside = exp(((double)x[tag_inside(span.type)] - max) / T) / sum;
         p *= w == span.first ? fmax(begin, inside) : w <= span.last ? inside : 1 - inside;
     }
     return p;
 }
 
+struct crf_scores model_crf_scores(const struct model *m)
+{
+    struct crf_scores scores = crf_scores_of(&m->crf);
+    scores.temperature = m->temperature;
+    return scores;
+}
+
 double model_span_probability(const struct model *m, int n, const float *emissions, struct span span)
 {
     int L = tag_count(&m->shape.types);
-    if (!m->shape.crf) return independent_span(L, n, emissions, span);
-    struct crf_scores scores = crf_scores_of(&m->crf);
+    if (!m->shape.crf) return independent_span(L, n, emissions, span, m->temperature > 0 ? m->temperature : 1);
+    struct crf_scores scores = model_crf_scores(m);
     return crf_span_probability(&scores, n, emissions, span.first, span.last, tag_begin(span.type), tag_inside(span.type), CRF_LENIENT);
 }

@@ -68,6 +68,7 @@ struct model {
     struct crf crf;                                  /* declared where shape.crf */
     uint8_t *forbidden_start, *forbidden_transition; /* [L], [L,L], where shape.bio_constraints */
     struct wordpiece *wordpiece;
+    double temperature; /* T: divides all scores where a probability is asked for; 0: none was fitted, and T = 1 */
     bool is_view; /* shape and wordpiece belong to another model */
 };
 
@@ -122,6 +123,8 @@ struct objective {
 ag_tensor *model_loss(ag_graph *g, const struct model *m, const struct forward *f, const struct batch *b, const struct objective *o);
 /* The best tags of each word, [W]: Viterbi, or the largest emission. */
 void model_decode(const struct model *m, const ag_tensor *emissions, const struct batch *b, int32_t *tags);
+/* The CRF's scores at the model's temperature. */
+struct crf_scores model_crf_scores(const struct model *m);
 /* The probability that a sentence of n words (emissions [n,L]) has exactly this entity: the CRF's, lenient where it is not constrained;
  * without a CRF the product of the words' tag probabilities, no I- of its type following. */
 double model_span_probability(const struct model *m, int n, const float *emissions, struct span span);

@@ -1,6 +1,7 @@
 #include "model_store.h"
 #include "machine.h"
 #include "pretrained_vision.h"
+#include "temperature.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,6 +131,7 @@ int trainer_save(const struct trainer *t, const char *path, bool with_optimizer,
         add_state(t, w);
         checkpoint_add_integer(w, "format", MODEL_FORMAT);
         checkpoint_add_integer(w, "has_optimizer", with_optimizer);
+        if (!with_optimizer && t->model.temperature > 0) checkpoint_add_number(w, "temperature", t->model.temperature);
         checkpoint_add_text(w, "config", config);
         code = checkpoint_write(w, path, NULL, e);
     }
@@ -253,6 +255,16 @@ static int find_values(const struct checkpoint *c, const char *group, const ag_p
     return code;
 }
 
+/* 0 where none was fitted, as before format 3 and in last.h5. */
+static int read_temperature(const struct checkpoint *c, double *T, struct err *e)
+{
+    *T = 0;
+    if (!checkpoint_has(c, "temperature")) return 0;
+    const int code = checkpoint_number(c, "temperature", T, e);
+    if (code || (*T >= TEMPERATURE_MIN && *T <= TEMPERATURE_MAX)) return code;
+    return err_set(e, ERR_DATA, "%s: temperature %g is not between %g and %g", checkpoint_path(c), *T, TEMPERATURE_MIN, TEMPERATURE_MAX);
+}
+
 int model_open(const struct checkpoint *c, const char *path, struct model *m, struct err *e)
 {
     struct model_shape shape = {0};
@@ -267,6 +279,7 @@ int model_open(const struct checkpoint *c, const char *path, struct model *m, st
         code = find_values(c, "/parameters", m->params.at[k], &values, e);
         if (!code) ag_param_borrow(m->params.at[k], values);
     }
+    if (!code) code = read_temperature(c, &m->temperature, e);
     if (code) model_free(m);
     return code;
 }
@@ -280,7 +293,9 @@ int trainer_load_parameters(struct trainer *t, const struct checkpoint *c, struc
         if (code) return code;
         if (p->role != AG_FROZEN) memcpy(p->val, values, p->size * sizeof *values);
     }
-    return 0;
+    const int code = read_temperature(c, &t->model.temperature, e);
+    t->view.temperature = t->model.temperature;
+    return code;
 }
 
 /* Parameters and moments. All are found before the first one is copied: a checkpoint that lacks one changes nothing. */

@@ -20,7 +20,7 @@ int trainer_save(const struct trainer *t, const char *path, bool with_optimizer,
 /* Puts the parameters, the moments and the state of last.h5 into a trainer that was opened with the same config; on failure the trainer is
  * as before. A key, data, vocabulary or weights that differ are refused by name (ERR_CONFIG). */
 int trainer_load(struct trainer *t, const struct checkpoint *c, const char *path, struct err *e);
-/* Parameters alone, for evaluating the best epoch. */
+/* Parameters and temperature, for evaluating the best epoch. */
 int trainer_load_parameters(struct trainer *t, const struct checkpoint *c, struct err *e);
 
 /* A predicting model whose values lie in the checkpoint, which must outlive it. */

@@ -123,7 +123,7 @@ int predict_sentences(const struct model *m, ag_graph *graph, int n, const struc
     struct evaluation x = {0};
     *out = (struct prediction){0};
     int code = make_parts(m, n, sentences, &p, e);
-    if (!code) code = evaluate_split(m, graph, &p.split, batch_pieces, true, NULL, &x, e);
+    if (!code) code = evaluate_split(m, graph, &p.split, batch_pieces, EVALUATE_FOUND, NULL, &x, e);
     if (!code) code = collect(&p, &x, n, sentences, out, e);
     if (code) prediction_free(out);
     evaluation_free(&x);

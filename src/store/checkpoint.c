@@ -448,6 +448,13 @@ int checkpoint_each(const struct checkpoint *c, const char *group, checkpoint_vi
     return 0;
 }
 
+bool checkpoint_has(const struct checkpoint *c, const char *name)
+{
+    const struct entry *entry;
+    struct err ignored = {0};
+    return find_meta(c, name, &entry, &ignored) == 0;
+}
+
 int checkpoint_text(const struct checkpoint *c, const char *name, char **text, struct err *e)
 {
     const struct entry *entry;

@@ -12,6 +12,7 @@
 #include "array.h"
 #include "err.h"
 #include "hash.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 /* ---- writing: collect, then write. Array data is borrowed until checkpoint_write; names are paths like
@@ -50,6 +51,7 @@ int checkpoint_array(const struct checkpoint *c, const char *path, enum array_ty
 /* Every array below a group, e.g. "/parameters", with its whole path as the name: in the order of names, until a visit is not 0. */
 typedef int (*checkpoint_visit)(void *context, const struct array *a, struct err *e);
 int checkpoint_each(const struct checkpoint *c, const char *group, checkpoint_visit visit, void *context, struct err *e);
+bool checkpoint_has(const struct checkpoint *c, const char *name);                             /* a text or number of /meta */
 int checkpoint_text(const struct checkpoint *c, const char *name, char **text, struct err *e); /* fresh memory: free it */
 int checkpoint_integer(const struct checkpoint *c, const char *name, int64_t *value, struct err *e);
 int checkpoint_number(const struct checkpoint *c, const char *name, double *value, struct err *e);

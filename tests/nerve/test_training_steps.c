@@ -291,7 +291,7 @@ static double validation_f1(struct trainer *t, enum split_name which)
     struct evaluation x;
     struct score score;
     struct err e = {0};
-    if (evaluate_split(&t->view, &t->graph, &t->splits[which], 512, false, NULL, &x, &e) ||
+    if (evaluate_split(&t->view, &t->graph, &t->splits[which], 512, EVALUATE_TAGS, NULL, &x, &e) ||
         evaluation_score(&t->view, &t->splits[which], &x, &score, &e))
         fail_msg("%s", e.text);
     double f1 = score_measures(&score.total[SCORE_LENIENT]).f1;
@@ -313,7 +313,7 @@ static void overfits(const char *const *keys)
     for (int k = 0; k < 120; k++)
         if (trainer_step(&t, 8, tweets, 1, &r, &e)) fail_msg("%s", e.text);
     struct evaluation x;
-    if (evaluate_split(&t.view, &t.graph, &t.splits[SPLIT_TRAIN], 512, false, NULL, &x, &e) ||
+    if (evaluate_split(&t.view, &t.graph, &t.splits[SPLIT_TRAIN], 512, EVALUATE_TAGS, NULL, &x, &e) ||
         score_begin(&score, &t.model.shape.types, &e))
         fail_msg("%s", e.text);
     for (int k = 0; k < 8; k++) {
@@ -349,8 +349,8 @@ static void prediction_does_not_depend_on_the_batch(void **state)
     (void)state;
     open_trainer(&c, &t, NULL);
     for (int k = 0; k < 6; k++) next_step(&t);
-    if (evaluate_split(&t.view, &t.graph, &t.splits[SPLIT_VALID], 1, true, NULL, &alone, &e) ||
-        evaluate_split(&t.view, &t.graph, &t.splits[SPLIT_VALID], 4096, true, NULL, &together, &e))
+    if (evaluate_split(&t.view, &t.graph, &t.splits[SPLIT_VALID], 1, EVALUATE_FOUND, NULL, &alone, &e) ||
+        evaluate_split(&t.view, &t.graph, &t.splits[SPLIT_VALID], 4096, EVALUATE_FOUND, NULL, &together, &e))
         fail_msg("%s", e.text);
     assert_memory_equal(alone.predicted, together.predicted, (size_t)t.splits[SPLIT_VALID].data.n_words * sizeof *alone.predicted);
     assert_int_equal(alone.n_found, together.n_found);
@@ -373,7 +373,7 @@ static void entities_behind_the_longest_tweet_are_misses(void **state)
     open_trainer(&c, &t, (const char *const[]){"data.max_length=8", NULL});
     const struct split *s = &t.splits[SPLIT_TEST];
     assert_true(s->encoded.words_cut > 0);
-    if (evaluate_split(&t.view, &t.graph, s, 512, false, NULL, &x, &e) || evaluation_score(&t.view, s, &x, &score, &e))
+    if (evaluate_split(&t.view, &t.graph, s, 512, EVALUATE_TAGS, NULL, &x, &e) || evaluation_score(&t.view, s, &x, &score, &e))
         fail_msg("%s", e.text);
     int64_t gold = 0;
     struct span *spans = malloc((size_t)s->data.n_words * sizeof *spans);
