@@ -209,6 +209,13 @@ static void fill_caption(struct visual_batch *b, const struct visual *v, int32_t
     for (int k = 0; k < n; k++) b->position[at + k] = k;
 }
 
+static void fill_features(struct visual_batch *b, const struct visual *v, int tweet, int tokens)
+{
+    float *at = b->features + (size_t)b->V * (size_t)v->width;
+    memcpy(at, v->features[v->source[tweet]], (size_t)tokens * (size_t)v->width * sizeof *at);
+    if (v->corruption) corrupt_features(v->corruption_seed, v->corruption, tweet, tokens, v->width, at);
+}
+
 static int fill_pixels(struct visual_batch *b, const struct visual *v, const int32_t *tweets, int threads, struct err *e)
 {
     const size_t size = 3 * (size_t)v->pipeline.size * (size_t)v->pipeline.size;
@@ -217,12 +224,15 @@ static int fill_pixels(struct visual_batch *b, const struct visual *v, const int
     for (int k = 0; k < b->n; k++) {
         struct picture cut = {0};
         struct err failed = {0};
-        const int failure = read_cut(v, v->source[tweets[b->tweet[k]]], &cut, &failed);
+        const int tweet = tweets[b->tweet[k]], unread = read_cut(v, v->source[tweet], &cut, &failed);
+        const int failure = unread || !v->corruption ? unread : corrupt_picture(v->corruption_seed, v->corruption, tweet, &cut, &failed);
         if (!failure) picture_pipeline_normalise(&v->pipeline, &cut, b->pixels + (size_t)k * size);
         picture_free(&cut);
         if (!failure) continue;
 #pragma omp critical
-        if (!code) code = err_set(e, failure == ERR_NOINPUT ? ERR_IO : failure, "%s (it was there when the split was read)", failed.text);
+        if (!code)
+            code = err_set(e, failure == ERR_NOINPUT ? ERR_IO : failure, "%s%s", failed.text,
+                           unread ? " (it was there when the split was read)" : "");
     }
     return code;
 }
@@ -241,9 +251,7 @@ int visual_batch_fill(struct visual_batch *b, const struct visual *v, int B, con
         assert(b->V + tokens <= b->cap_V);
         const int32_t source = v->source[tweets[i]];
         if (v->kind == VISUAL_CAPTIONS) fill_caption(b, v, source, b->V);
-        if (v->kind == VISUAL_FEATURES)
-            memcpy(b->features + (size_t)b->V * (size_t)v->width, v->features[source],
-                   (size_t)tokens * (size_t)v->width * sizeof *b->features);
+        if (v->kind == VISUAL_FEATURES) fill_features(b, v, tweets[i], tokens);
         b->tweet[b->n] = i;
         b->place[b->n] = place[i];
         b->V += tokens;

@@ -6,6 +6,7 @@
 #define DATA_VISUAL_H
 
 #include "captions.h"
+#include "corrupt.h"
 #include "hash.h"
 #include "picture_pipeline.h"
 #include "wordpiece.h"
@@ -31,6 +32,9 @@ struct visual {
     int32_t *count;
     int width;
     struct hash digest; /* of all that the tweets show */
+    /* noise, blur, occlusion of pictures, cut but not normalised yet, or noise of features, on their way into a batch; NULL: none */
+    const struct corruption *corruption;
+    uint32_t corruption_seed;
 };
 
 /* Captions cut into pieces, of which the last ones are left out where there are more than max_length. text [n_tweets], NULL where a tweet

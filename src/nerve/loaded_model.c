@@ -1,7 +1,7 @@
 #include "loaded_model.h"
 #include "files.h"
 #include "model_store.h"
-#include "visual_source.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,29 +57,6 @@ void loaded_model_close(struct loaded_model *m)
     *m = (struct loaded_model){0};
 }
 
-int loaded_model_evaluate(const struct loaded_model *m, const char *directory, enum split_name which, struct score *score, struct err *e)
-{
-    struct split s = {0};
-    struct visual_source visual = {0};
-    struct evaluation x = {0};
-    ag_graph graph;
-    char path[PATH_MAX];
-    int code;
-    if (!directory && !m->config.data.dir[0])
-        return err_set(e, ERR_USAGE, "%s has no run directory beside it that names its data: say --data DIR", m->path);
-    ag_graph_init(&graph);
-    if (!(code = split_path(&m->config, which, directory, path, sizeof path, e)) && !(code = split_read(&m->config, path, &s, e)) &&
-        !(code = split_encode(&s, &m->model.shape.types, m->model.wordpiece, m->model.shape.max_length, e)) &&
-        !(code = visual_source_open(&m->config, &m->model.shape, directory, &visual, e)) && !(code = split_see(&s, &visual, &m->model, e)) &&
-        !(code = evaluate_split(&m->model, &graph, &s, m->config.train.eval_batch, false, NULL, &x, e)))
-        code = evaluation_score(&m->model, &s, &x, score, e);
-    evaluation_free(&x);
-    split_free(&s);
-    visual_source_close(&visual);
-    ag_graph_free(&graph);
-    return code;
-}
-
 /* ---- description ---- */
 
 static int count_values(void *context, const struct array *a, struct err *e)
@@ -119,7 +96,7 @@ static int describe(const struct checkpoint *c, const char *path, struct json *o
     static const char *const INTEGERS[] = {"format", "step", "updates", "epochs", "skipped", "best_epoch"};
     char hex[33];
     int64_t x;
-    double f1;
+    double f1, T = NAN;
     size_t parameters = 0;
     int code = checkpoint_check_format(c, e);
     struct hash digest = checkpoint_digest(c);
@@ -131,9 +108,11 @@ static int describe(const struct checkpoint *c, const char *path, struct json *o
         if (!code) json_set_integer(out, INTEGERS[k], x);
     }
     if (code || (code = checkpoint_integer(c, "has_optimizer", &x, e)) || (code = checkpoint_number(c, "best_f1", &f1, e)) ||
+        (checkpoint_has(c, "temperature") && (code = checkpoint_number(c, "temperature", &T, e))) ||
         (code = checkpoint_each(c, "/parameters", count_values, &parameters, e)))
         return code;
     json_set_number(out, "best_f1", f1);
+    json_set_number(out, "temperature", T);
     json_set_boolean(out, "has_optimizer", x != 0);
     json_set_integer(out, "parameters", (int64_t)parameters);
     return describe_texts(c, path, out, e);

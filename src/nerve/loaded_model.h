@@ -20,11 +20,8 @@ int checkpoint_find(const char *run_or_checkpoint, char path[PATH_MAX], struct e
 int loaded_model_open(const char *run_or_checkpoint, struct loaded_model *out, struct err *e);
 void loaded_model_close(struct loaded_model *m);
 
-/* Scores of a split of the data set in directory (NULL: the run's own). End *score with score_end. */
-int loaded_model_evaluate(const struct loaded_model *m, const char *directory, enum split_name which, struct score *score, struct err *e);
-
-/* What a checkpoint is, without building the model: `path`, `digest`, `format`, `step`, `epochs`, `best_epoch`, `best_f1`, `has_optimizer`,
- * `parameters` (a count), `types`, `encoder`, `config`. Free it. */
+/* What a checkpoint is, without building the model: `path`, `digest`, `format`, `step`, `epochs`, `best_epoch`, `best_f1`, `temperature`,
+ * `has_optimizer`, `parameters` (a count), `types`, `encoder`, `config`. Free it. */
 int checkpoint_describe(const char *run_or_checkpoint, struct json **out, struct err *e);
 
 #endif

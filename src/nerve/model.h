@@ -69,7 +69,7 @@ struct model {
     uint8_t *forbidden_start, *forbidden_transition; /* [L], [L,L], where shape.bio_constraints */
     struct wordpiece *wordpiece;
     double temperature; /* T: divides all scores where a probability is asked for; 0: none was fitted, and T = 1 */
-    bool is_view; /* shape and wordpiece belong to another model */
+    bool is_view;       /* shape and wordpiece belong to another model */
 };
 
 /* Declares every parameter; values come after: from a folder, from chance, from a checkpoint. Takes shape, also when it fails. */

@@ -1,4 +1,5 @@
 #include "run.h"
+#include "assess.h"
 #include "clock.h"
 #include "evaluate.h"
 #include "files.h"
@@ -130,7 +131,7 @@ static int resume(struct run *r, const struct json *before, struct err *e)
 
 /* ---- evaluation ---- */
 
-static int evaluate(struct run *r, enum split_name which, bool want_found, struct score *score, struct evaluation *x, struct err *e)
+static int evaluate(struct run *r, enum split_name which, unsigned parts, struct score *score, struct evaluation *x, struct err *e)
 {
     struct trainer *t = &r->trainer;
     struct progress p = {.epoch = trainer_epoch_of(t, t->state.step - 1),
@@ -141,7 +142,7 @@ static int evaluate(struct run *r, enum split_name which, bool want_found, struc
                          .eta = -1,
                          .phase = which == SPLIT_TEST ? "test" : "validate"};
     progress_report(&p);
-    int code = evaluate_split(&t->view, &t->graph, &t->splits[which], r->config->train.eval_batch, want_found, r->stop, x, e);
+    int code = evaluate_split(&t->view, &t->graph, &t->splits[which], r->config->train.eval_batch, parts, r->stop, x, e);
     if (!code) code = evaluation_score(&t->view, &t->splits[which], x, score, e);
     return code;
 }
@@ -166,9 +167,10 @@ static int write_epoch(struct run *r, int64_t epoch, double loss, struct json *v
     return metrics_write(&r->metrics, line, e);
 }
 
-static int keep_best(struct run *r, double f1, int64_t epoch, const struct score *score, struct err *e)
+static int keep_best(struct run *r, double f1, int64_t epoch, const struct score *score, const struct evaluation *x, struct err *e)
 {
     struct json *valid = NULL;
+    r->trainer.model.temperature = evaluation_temperature(&r->trainer.model, &r->trainer.splits[SPLIT_VALID], x);
     r->trainer.state.best_f1 = f1;
     r->trainer.state.best_epoch = epoch;
     int code = run_save_best(&r->checkpoints, e);
@@ -184,12 +186,8 @@ static int end_epoch(struct run *r, int64_t epoch, struct err *e)
     struct evaluation x = {0};
     struct json *valid = NULL;
     double start = clock_seconds(), seconds = r->train_seconds, rate = seconds > 0 ? (double)r->train_pieces / seconds : 0;
-    int code = evaluate(r, SPLIT_VALID, false, &score, &x, e);
-    evaluation_free(&x);
-    if (code || (code = score_json(&score, &valid, e))) {
-        score_end(&score);
-        return code;
-    }
+    int code = evaluate(r, SPLIT_VALID, EVALUATE_EMISSIONS, &score, &x, e);
+    if (code || (code = score_json(&score, &valid, e))) goto done;
     struct score_measures micro = score_measures(&score.total[SCORE_LENIENT]);
     double loss = s->loss_tweets ? s->loss_sum / (double)s->loss_tweets : NAN;
     bool best = micro.f1 > s->best_f1;
@@ -200,7 +198,9 @@ static int end_epoch(struct run *r, int64_t epoch, struct err *e)
     log_info("epoch %lld of %lld: loss %.4f, validation F1 %.2f (precision %.2f, recall %.2f)%s; %.0f tokens/s, %.0f s", (long long)epoch,
              (long long)r->trainer.epochs, loss, 100 * micro.f1, 100 * micro.precision, 100 * micro.recall, best ? ", the best so far" : "",
              rate, seconds);
-    if (!code && best) code = keep_best(r, micro.f1, epoch, &score, e);
+    if (!code && best) code = keep_best(r, micro.f1, epoch, &score, &x, e);
+done:
+    evaluation_free(&x);
     score_end(&score);
     return code;
 }
@@ -315,13 +315,27 @@ static int loop(struct run *r, bool *stopped, struct err *e)
 
 /* ---- the end: the best epoch on the test split ---- */
 
-static int write_test(struct run *r, const struct score *score, double start, struct err *e)
+/* A split as eval/NAME.json has it; x has EVALUATE_FOUND. */
+static int write_assessment(const struct run *r, enum split_name which, const struct score *score, const struct evaluation *x,
+                            const struct entity_names *known, const struct subsets *named, struct err *e)
 {
-    struct json *scores = NULL, *line = NULL;
-    int code;
-    if ((code = score_json(score, &scores, e)) || (code = run_write_json(&r->directory, "eval/test.json", scores, e)) ||
-        (code = score_json(score, &line, e)))
-        return code;
+    const struct trainer *t = &r->trainer;
+    struct parts_of_split parts;
+    struct json *json;
+    char name[32];
+    snprintf(name, sizeof name, "eval/%s.json", SPLIT_NAMES[which]);
+    int code = parts_of_split(&t->splits[which], known, named, &parts, e);
+    if (code) return code;
+    if (!(code = assess_json(&t->view, &t->splits[which], x, score, &parts, &json, e))) code = run_write_json(&r->directory, name, json, e);
+    parts_of_split_free(&parts);
+    return code;
+}
+
+static int write_test_line(struct run *r, const struct score *score, double start, struct err *e)
+{
+    struct json *line = NULL;
+    int code = score_json(score, &line, e);
+    if (code) return code;
     json_set_string(line, "event", "test");
     json_set_integer(line, "epoch", r->trainer.state.best_epoch);
     json_set_integer(line, "step", r->trainer.state.step);
@@ -330,22 +344,53 @@ static int write_test(struct run *r, const struct score *score, double start, st
     return (code = metrics_write(&r->metrics, line, e)) ? code : metrics_sync(&r->metrics, e);
 }
 
+/* For a best.h5 of an earlier version, which has none. */
+static int fit_temperature(struct run *r, struct err *e)
+{
+    struct trainer *t = &r->trainer;
+    struct score score = {0};
+    struct evaluation x = {0};
+    int code = evaluate(r, SPLIT_VALID, EVALUATE_EMISSIONS, &score, &x, e);
+    if (!code) t->view.temperature = evaluation_temperature(&t->view, &t->splits[SPLIT_VALID], &x);
+    evaluation_free(&x);
+    score_end(&score);
+    return code;
+}
+
+static int assess_valid(struct run *r, const struct entity_names *known, const struct subsets *named, struct err *e)
+{
+    struct score score = {0};
+    struct evaluation x = {0};
+    int code = evaluate(r, SPLIT_VALID, EVALUATE_FOUND, &score, &x, e);
+    if (!code) code = write_assessment(r, SPLIT_VALID, &score, &x, known, named, e);
+    evaluation_free(&x);
+    score_end(&score);
+    return code;
+}
+
 static int finish(struct run *r, struct err *e)
 {
     struct trainer *t = &r->trainer;
     struct score score = {0};
     struct evaluation x = {0};
+    struct entity_names known = {0};
+    struct subsets named = {0};
     char path[PATH_MAX];
     double start = clock_seconds();
     int code;
-    if ((code = run_load_best(&r->checkpoints, e)) || (code = evaluate(r, SPLIT_TEST, true, &score, &x, e)) ||
-        (code = run_path(&r->directory, "predictions.jsonl", path, e)) ||
-        (code = evaluation_write_predictions(&t->view, &t->splits[SPLIT_TEST], &x, path, e)) || (code = write_test(r, &score, start, e)))
+    if ((code = run_load_best(&r->checkpoints, e)) || (!(t->view.temperature > 0) && (code = fit_temperature(r, e))) ||
+        (code = entity_names_of(&t->splits[SPLIT_TRAIN].data, &t->view.shape.types, &known, e)) ||
+        (code = read_named_subsets(r->config, NULL, &named, e)) || (code = assess_valid(r, &known, &named, e)) ||
+        (code = evaluate(r, SPLIT_TEST, EVALUATE_FOUND, &score, &x, e)) || (code = run_path(&r->directory, "predictions.jsonl", path, e)) ||
+        (code = evaluation_write_predictions(&t->view, &t->splits[SPLIT_TEST], &x, path, e)) ||
+        (code = write_assessment(r, SPLIT_TEST, &score, &x, &known, &named, e)) || (code = write_test_line(r, &score, start, e)))
         goto done;
     log_info("test F1 of epoch %lld, the best on validation: %.2f lenient, %.2f strict", (long long)t->state.best_epoch,
              100 * score_measures(&score.total[SCORE_LENIENT]).f1, 100 * score_measures(&score.total[SCORE_STRICT]).f1);
     code = report_write(r->directory.path, e);
 done:
+    entity_names_free(&known);
+    subsets_free(&named);
     score_end(&score);
     evaluation_free(&x);
     return code;
