@@ -62,11 +62,21 @@ void sink_format_time(double s, char text[32])
         snprintf(text, 32, "%ld:%02ld:%02ld", t / 3600, t / 60 % 60, t % 60);
 }
 
+/* "pictures: 512/7000, 12.3/s, ETA 8:47" */
+static void format_count(const struct progress *p, const char *eta, char text[TEXT_SIZE])
+{
+    snprintf(text, TEXT_SIZE, "%s: %lld/%lld, %.3g/s, ETA %s", p->phase, (long long)p->step, (long long)p->steps, p->tokens_per_s, eta);
+}
+
 /* "train: epoch 2/6, step 340/1266, loss 4.31, lr 8.1e-05, 912 tokens/s, ETA 3:21" */
 static void format_line(const struct progress *p, char text[TEXT_SIZE])
 {
     char eta[32];
     sink_format_time(p->eta, eta);
+    if (p->epochs == 0) {
+        format_count(p, eta, text);
+        return;
+    }
     int n = snprintf(text, TEXT_SIZE, "%s: epoch %lld/%lld, step %lld/%lld", p->phase, (long long)p->epoch, (long long)p->epochs,
                      (long long)p->step, (long long)p->steps);
     if (strcmp(p->phase, "train") != 0 || n < 0 || n >= TEXT_SIZE) return;

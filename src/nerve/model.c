@@ -73,12 +73,18 @@ static int make_constraints(struct model *m, struct err *e)
     return 0;
 }
 
-static void declare_visual(struct model *m)
+/* Behind all other parameters, so that these start from the same values where stored features stand in for the encoder. */
+static void declare_visual_encoder(struct model *m)
+{
+    const struct model_shape *s = &m->shape;
+    if (s->visual.source == SOURCE_VIT || s->visual.source == SOURCE_CLIP) vit_declare(&m->params, &s->visual.vit, "vision.", &m->vit);
+    if (s->visual.own_encoder) bert_declare(&m->params, &s->encoder, "caption.", &m->caption);
+}
+
+static void declare_cross(struct model *m)
 {
     const struct model_shape *s = &m->shape;
     const struct encoder_shape *e = &s->encoder.encoder;
-    if (s->visual.source == SOURCE_VIT || s->visual.source == SOURCE_CLIP) vit_declare(&m->params, &s->visual.vit, "vision.", &m->vit);
-    if (s->visual.own_encoder) bert_declare(&m->params, &s->encoder, "caption.", &m->caption);
     const struct cross_shape cross = {.width = e->width,
                                       .source = source_width(s),
                                       .heads = e->heads,
@@ -118,12 +124,14 @@ static void declare_parameters(struct model *m)
 {
     ag_params_init(&m->params);
     bert_declare(&m->params, &m->shape.encoder, m->shape.encoder.family->prefix, &m->bert);
-    if (looks(&m->shape)) declare_visual(m);
+    if (looks(&m->shape)) declare_cross(m);
     declare_heads(m);
-    if (!m->shape.crf) return;
-    crf_declare(&m->params, "crf.", tag_count(&m->shape.types), &m->crf);
-    m->crf.forbidden_start = m->forbidden_start;
-    m->crf.forbidden_transition = m->forbidden_transition;
+    if (m->shape.crf) {
+        crf_declare(&m->params, "crf.", tag_count(&m->shape.types), &m->crf);
+        m->crf.forbidden_start = m->forbidden_start;
+        m->crf.forbidden_transition = m->forbidden_transition;
+    }
+    if (looks(&m->shape)) declare_visual_encoder(m);
 }
 
 int model_declare(struct model *m, struct model_shape *shape, struct err *e)

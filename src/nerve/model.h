@@ -30,8 +30,8 @@ struct visual_shape {
     bool frozen;                      /* its own encoder does not train: what it gives is the same as stored features */
     bool own_encoder;                 /* caption: of its own, not the text's */
     int caption_length;               /* word pieces of the longest caption, with [CLS] and [SEP] */
-    int tokens, width;                /* features: visual tokens of a picture or the most of a caption, S */
-    char *identity;                   /* features: of the file they were trained on, see features.h */
+    int width;                        /* features: of a token */
+    char *identity;                   /* features: of the file they were trained on, see features_identity.h */
 };
 
 /* What a model is besides its values; a checkpoint holds all of it. */

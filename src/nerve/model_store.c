@@ -2,6 +2,7 @@
 #include "machine.h"
 #include "pretrained_vision.h"
 #include "temperature.h"
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,6 +73,10 @@ static int add_visual(const struct visual_shape *s, struct checkpoint_writer *w,
 {
     if (s->source == SOURCE_NONE) return 0;
     checkpoint_add_integer(w, "visual_frozen", s->frozen);
+    if (s->source == SOURCE_FEATURES) {
+        checkpoint_add_text(w, "features", s->identity);
+        checkpoint_add_integer(w, "features_width", s->width);
+    }
     if (s->source != SOURCE_VIT && s->source != SOURCE_CLIP) return 0;
     char *vision = vision_text(&s->vit), *pipeline = picture_pipeline_text(&s->pipeline);
     const bool there = vision && pipeline;
@@ -213,6 +218,17 @@ static int read_vision(const struct checkpoint *c, const char *path, struct visu
     return code;
 }
 
+static int read_features(const struct checkpoint *c, const char *path, struct visual_shape *s, struct err *e)
+{
+    int64_t width;
+    int code = checkpoint_text(c, "features", &s->identity, e);
+    if (!code) code = checkpoint_integer(c, "features_width", &width, e);
+    if (code) return code;
+    if (width < 1 || width > INT_MAX) return err_set(e, ERR_DATA, "%s: features of width %lld", path, (long long)width);
+    s->width = (int)width;
+    return 0;
+}
+
 static int read_visual(const struct checkpoint *c, const char *path, const struct nerve_config *config, struct visual_shape *s,
                        struct err *e)
 {
@@ -221,7 +237,8 @@ static int read_visual(const struct checkpoint *c, const char *path, const struc
     if (s->source == SOURCE_NONE) return 0;
     int code = checkpoint_integer(c, "visual_frozen", &frozen, e);
     if (!code) s->frozen = frozen != 0;
-    return code || (s->source != SOURCE_VIT && s->source != SOURCE_CLIP) ? code : read_vision(c, path, s, e);
+    if (code || s->source == SOURCE_CAPTION) return code;
+    return s->source == SOURCE_FEATURES ? read_features(c, path, s, e) : read_vision(c, path, s, e);
 }
 
 static int read_shape(const struct checkpoint *c, const char *path, struct model_shape *s, struct err *e)
@@ -372,6 +389,13 @@ static int check_shape(const struct checkpoint *c, const char *path, const struc
     return code ? code : check_encoder(c, path, &s->encoder, e);
 }
 
+/* What encoder gave the features comes before all that they make of the data. */
+static int check_features(const struct checkpoint *c, const struct visual_shape *s, struct err *e)
+{
+    if (s->source != SOURCE_FEATURES) return 0;
+    return check_text(c, "features", s->identity, "the encoder that gave the features (data.features)", e);
+}
+
 int checkpoint_check_config(const struct checkpoint *c, const char *path, const struct nerve_config *config, struct err *e)
 {
     struct nerve_config saved;
@@ -391,7 +415,7 @@ int trainer_load(struct trainer *t, const struct checkpoint *c, const char *path
     const char *weights = t->config->train.init[0] ? "the weights it started from (train.init)" : "the encoder's weights (model.encoder)";
     struct trainer_state state = {0};
     int code;
-    if ((code = checkpoint_check_config(c, path, t->config, e)) ||
+    if ((code = checkpoint_check_config(c, path, t->config, e)) || (code = check_features(c, &t->model.shape.visual, e)) ||
         (code = check_digest(c, "data_digest", &t->data_digest, "the data (data.dir)", e)) ||
         (code = check_digest(c, "encoder_digest", &t->encoder_digest, weights, e)) || (code = check_shape(c, path, &t->model.shape, e)) ||
         (code = load_state(c, &state, e)))

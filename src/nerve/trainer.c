@@ -2,6 +2,7 @@
 #include "files.h"
 #include "log.h"
 #include "profile.h"
+#include "visual_shape.h"
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -65,60 +66,6 @@ static int shape_from_scratch(const struct nerve_config *c, struct model_shape *
     return 0;
 }
 
-/* A ViT as a folder gives it, or a small one by the config's sizes, and how a picture gets to it. */
-static int shape_of_vision(struct trainer *t, struct visual_shape *s, struct err *e)
-{
-    const struct nerve_config *c = t->config;
-    const char *folder = c->model.vision;
-    const struct visual_shape *before = t->initial.checkpoint ? &t->initial.model.shape.visual : NULL;
-    if (folder[0]) {
-        s->vit = t->vision.config;
-    } else if (before && before->source == s->source) {
-        s->vit = before->vit;
-    } else {
-        s->vit = (struct vit_config){.family = &VIT,
-                                     .image_size = c->model.vision_size,
-                                     .patch_size = c->model.vision_patch,
-                                     .encoder = {.layers = c->model.vision_layers,
-                                                 .width = c->model.vision_width,
-                                                 .heads = c->model.vision_heads,
-                                                 .inner = c->model.vision_inner,
-                                                 .order = ENCODER_PRE_NORM,
-                                                 .activation = AG_GELU,
-                                                 .eps = 1e-12}};
-    }
-    if ((s->source == SOURCE_CLIP) != (s->vit.family == &CLIP_VISION))
-        return err_set(e, ERR_CONFIG, "model.vision %s holds a %s: set model.visual to %s", folder, s->vit.family->name,
-                       s->source == SOURCE_CLIP ? "vit" : "clip");
-    if (c->model.vision_layer > s->vit.encoder.layers)
-        return err_set(e, ERR_CONFIG, "model.vision_layer is %d, but %s has %d layers", c->model.vision_layer, folder,
-                       s->vit.encoder.layers);
-    if (c->model.vision_frozen_layers > s->vit.encoder.layers)
-        return err_set(e, ERR_CONFIG, "model.vision_frozen_layers is %d, but %s has %d layers", c->model.vision_frozen_layers, folder,
-                       s->vit.encoder.layers);
-    s->vit.output = (struct vision_output){.layer = c->model.vision_layer < 0 ? VIT_OUTPUT : c->model.vision_layer,
-                                           .class_token = c->model.vision_tokens != CONFIG_TOKENS_PATCHES,
-                                           .patch_tokens = c->model.vision_tokens != CONFIG_TOKENS_CLASS};
-    const int frozen = c->model.vision_frozen_layers >= 0 ? c->model.vision_frozen_layers : folder[0] ? s->vit.encoder.layers : 0;
-    s->frozen = frozen > 0 && frozen >= s->vit.encoder.layers;
-    const enum picture_recipe recipe = s->source == SOURCE_CLIP ? PICTURE_CLIP : PICTURE_VIT;
-    if (folder[0]) return picture_pipeline_read(folder, recipe, s->vit.image_size, &s->pipeline, e);
-    s->pipeline = before && before->source == s->source ? before->pipeline : picture_pipeline_of(recipe, s->vit.image_size);
-    return 0;
-}
-
-static int shape_of_visual(struct trainer *t, struct model_shape *s, struct err *e)
-{
-    const struct nerve_config *c = t->config;
-    if (s->visual.source == SOURCE_VIT || s->visual.source == SOURCE_CLIP) return shape_of_vision(t, &s->visual, e);
-    if (!s->visual.own_encoder) return 0;
-    if (c->model.caption_frozen_layers > s->encoder.encoder.layers)
-        return err_set(e, ERR_CONFIG, "model.caption_frozen_layers is %d, but the encoder has %d layers", c->model.caption_frozen_layers,
-                       s->encoder.encoder.layers);
-    s->visual.frozen = c->model.caption_frozen_layers > 0 && c->model.caption_frozen_layers >= s->encoder.encoder.layers;
-    return 0;
-}
-
 static int make_shape(struct trainer *t, struct model_shape *s, struct err *e)
 {
     const struct nerve_config *c = t->config;
@@ -130,7 +77,8 @@ static int make_shape(struct trainer *t, struct model_shape *s, struct err *e)
     if (c->model.lower_case != CONFIG_LOWER_AUTO) s->lower_case = c->model.lower_case == CONFIG_LOWER_TRUE;
     s->visual.source = config_looks(c) ? (enum config_visual)c->model.visual : SOURCE_NONE;
     s->visual.own_encoder = s->visual.source == SOURCE_CAPTION && c->model.caption_encoder == CONFIG_CAPTIONS_OWN;
-    if ((code = shape_of_visual(t, s, e))) return code;
+    const struct visual_shape *before = t->initial.checkpoint ? &t->initial.model.shape.visual : NULL;
+    if ((code = visual_shape_make(c, &s->encoder, &t->vision, before, &s->visual, e))) return code;
     model_shape_of_config(c, s);
     int limit = s->encoder.max_positions - s->encoder.position_offset;
     s->max_length = c->data.max_length > 0 && c->data.max_length < limit ? c->data.max_length : limit;

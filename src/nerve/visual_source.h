@@ -2,6 +2,7 @@
 #ifndef NERVE_VISUAL_SOURCE_H
 #define NERVE_VISUAL_SOURCE_H
 
+#include "feature_file.h"
 #include "model.h"
 #include "split.h"
 #include <limits.h>
@@ -10,6 +11,7 @@ struct visual_source {
     enum config_visual kind;
     struct captions captions;
     struct picture_folder *folder;
+    struct features *features;
     bool refuse_bad; /* a picture that cannot be used is an error */
     char path[PATH_MAX];
 };

@@ -17,6 +17,7 @@ from rows import check, finish
 SMALL = {'layers': '1', 'width': '32', 'heads': '4', 'inner': '48', 'epochs': '1', 'batch': '64'}
 GOLD = 'Ada\tB-PER\nLovelace\tI-PER\nin\tO\nParis\tB-LOC\n\n'
 PREDICTED = 'Ada\tB-PER\nLovelace\tO\nin\tO\nParis\tB-LOC\n\n'
+CAPTIONS = 'data: {dir: synth}\nmodel: {visual: caption, encoder: exported/encoder}\n'
 
 
 def fill(directory, configs):
@@ -30,6 +31,7 @@ def fill(directory, configs):
         (directory / 'configs' / config.name).write_text('\n'.join(lines) + '\n')
     (directory / 'gold.conll').write_text(GOLD)
     (directory / 'found.conll').write_text(PREDICTED)
+    (directory / 'captions.yaml').write_text(CAPTIONS)
     rows = zip(GOLD.splitlines(), PREDICTED.splitlines())
     (directory / 'predictions.txt').write_text(''.join(f'{a}\t{b.split(chr(9))[1]}\n' if a else '\n' for a, b in rows))
 
