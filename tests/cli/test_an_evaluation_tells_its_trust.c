@@ -385,7 +385,7 @@ static void other_captions_are_read_from_the_file_that_is_named(void **state)
     char more[2 * PATH_MAX];
     snprintf(more, sizeof more, "--captions %s", captions);
     char *without = printed(more), *missing = printed("-c missing:1");
-    struct json *a, *b;
+    struct json *a = NULL, *b = NULL;
     if (json_parse(without, strlen(without), "a", &a, &e) || json_parse(missing, strlen(missing), "b", &b, &e)) fail_msg("%s", e.text);
     assert_true(number(json_get(json_get(a, "lenient"), "micro"), "f1") == number(json_at(json_get(b, "corruption"), 0), "f1"));
     snprintf(more, sizeof more, "--captions %s/pictures/captions.txt", folder);
