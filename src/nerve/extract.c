@@ -4,6 +4,7 @@
 #include "features_identity.h"
 #include "files.h"
 #include "log.h"
+#include "machine.h"
 #include "pictures.h"
 #include "progress.h"
 #include "split.h"
@@ -35,6 +36,7 @@ struct extraction {
     char *identity;
     int width, tokens; /* of a token; of a picture */
     double started;    /* when the first id was looked at */
+    double seconds;    /* since then */
     int computed;      /* ids since then */
 };
 
@@ -164,10 +166,16 @@ struct part {
     float *values;
 };
 
+static double rate_of(const struct extraction *x)
+{
+    return x->seconds > 0 ? x->computed / x->seconds : 0;
+}
+
 static void report(struct extraction *x, int done, int added)
 {
     x->computed += added;
-    const double seconds = clock_seconds() - x->started, rate = seconds > 0 ? x->computed / seconds : 0;
+    x->seconds = clock_seconds() - x->started;
+    const double rate = rate_of(x);
     progress_report(&(struct progress){.step = done,
                                        .steps = x->n,
                                        .tokens_per_s = rate,
@@ -297,6 +305,9 @@ static int check_file(const struct extraction *x, const char *path, const struct
     int code = features_check_identity(path, s.identity, x->identity, "this run makes", e);
     digest_ids(x, from, to, asked);
     if (!code && strcmp(s.asked, asked) != 0) code = err_set(e, ERR_CONFIG, "%s: features of other ids than those of these splits", path);
+    if (!code && (s.width != x->width || features_count(f) > to - from))
+        code = err_set(e, ERR_DATA, "%s: %d records of width %d, where %d ids and width %d are told", path, features_count(f), s.width,
+                       to - from, x->width);
     return code;
 }
 
@@ -375,6 +386,8 @@ static void tell(const struct extraction *x, const struct merge *m, const char *
     struct stat s;
     const char *thing = is_captions(x) ? "caption" : "picture";
     const double size = stat(path, &s) ? 0 : (double)s.st_size / 1e6;
+    if (x->computed > 0)
+        log_info("%d %ss in %.1f s: %.2f/s; peak memory %.0f MB", x->computed, thing, x->seconds, rate_of(x), machine_peak_mb());
     if (m->bad > 0) log_warning("%d pictures cannot be used: their tweets go without", m->bad);
     log_info("%s: %d of %d ids have a %s; at most %d visual tokens of width %d each, %.1f MB", path, m->n, x->n, thing, m->tokens, x->width,
              size);
@@ -405,8 +418,8 @@ static int remove_parts(const char *path, struct err *e)
     for (int k = 0;; k++) {
         int code = part_path(path, k, part, e);
         if (code) return code;
-        if (unlink(part) && errno == ENOENT) return 0;
-        if (file_exists(part)) return err_set(e, ERR_IO, "%s: cannot be removed: %s", part, strerror(errno));
+        if (!unlink(part)) continue;
+        return errno == ENOENT ? 0 : err_set(e, ERR_IO, "%s: cannot be removed: %s", part, strerror(errno));
     }
 }
 
@@ -430,11 +443,22 @@ static int look_at_target(const struct extraction *x, const char *path, bool for
     return 0;
 }
 
+/* Now, and not when the first part is there to be written. */
+static int make_directory_of(const char *path, struct err *e)
+{
+    char directory[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    if (!slash || slash == path) return 0;
+    const int n = snprintf(directory, sizeof directory, "%.*s", (int)(slash - path), path);
+    return n < 0 || n >= PATH_MAX ? err_set(e, ERR_USAGE, "%.200s...: the path is too long", path) : directory_make(directory, e);
+}
+
 static int extract(struct extraction *x, const char *path, bool force, const volatile sig_atomic_t *stop, bool *finished, struct err *e)
 {
     bool complete;
     int code;
-    if ((code = open_extraction(x, e)) || (code = look_at_target(x, path, force, &complete, e))) return code;
+    if ((code = open_extraction(x, e)) || (code = make_directory_of(path, e)) || (code = look_at_target(x, path, force, &complete, e)))
+        return code;
     *finished = true;
     if (complete) {
         log_info("%s: is complete already; where the pictures or captions have changed, --force makes it anew", path);

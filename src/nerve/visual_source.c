@@ -25,7 +25,11 @@ static int open_file(const struct nerve_config *c, const struct model_shape *s, 
         code = picture_folder_open(v->path, &v->folder, e);
     if (code == ERR_NOINPUT) return err_prefix(e, "%s: ", KEYS[v->kind]);
     if (code || v->kind != SOURCE_FEATURES) return code;
-    return features_check_identity(v->path, features_source(v->features).identity, s->visual.identity, "the model was trained on", e);
+    const struct features_source source = features_source(v->features);
+    if ((code = features_check_identity(v->path, source.identity, s->visual.identity, "the model was trained on", e))) return code;
+    return source.width == s->visual.width
+               ? 0
+               : err_set(e, ERR_DATA, "%s: features of width %d for a model that takes %d", v->path, source.width, s->visual.width);
 }
 
 int visual_source_open(const struct nerve_config *c, const struct model_shape *s, const char *directory, struct visual_source *out,

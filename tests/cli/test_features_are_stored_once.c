@@ -2,6 +2,7 @@
  * computed, to the bit. A run that is stopped or killed goes on; what is of another encoder, or damaged, is refused by name. */
 #include "checkpoint.h"
 #include "clip_folder.h"
+#include "extract.h"
 #include "feature_file.h"
 #include "files.h"
 #include "picture.h"
@@ -249,6 +250,31 @@ static void a_part_of_other_ids_is_refused_by_name(void **state)
     run(78, "grown.h5.part-0000: features of other ids", "features %s %s --out %s/grown.h5", keys(), CLIP, folder);
 }
 
+static void a_part_that_contradicts_itself_is_refused_by_name(void **state)
+{
+    (void)state;
+    static const float values[16] = {1};
+    const char *small = "data.train=valid.txt data.test=valid.txt"; /* one part, whose ids are all ids */
+    struct features *f;
+    struct err e = {0};
+    run(0, "", "features %s %s %s --out %s/small.h5", keys(), CLIP, small, folder);
+    if (features_open(path_of("small.h5"), &f, &e)) fail_msg("%s", e.text);
+    struct features_source source = features_source(f);
+    source.width = 8;
+    if (features_write(path_of("odd.h5.part-0000"), &source, 1, &(struct features_record){"x", 2, values}, &e)) fail_msg("%s", e.text);
+    run(65, "odd.h5.part-0000: 1 records of width 8", "features %s %s %s --out %s/odd.h5", keys(), CLIP, small, folder);
+    source.width = 16;
+    struct features_record many[EXTRACT_PART];
+    char names[EXTRACT_PART][8];
+    for (int k = 0; k < EXTRACT_PART; k++) {
+        snprintf(names[k], sizeof names[k], "%07d", k);
+        many[k] = (struct features_record){names[k], 1, values};
+    }
+    if (features_write(path_of("odd.h5.part-0000"), &source, EXTRACT_PART, many, &e)) fail_msg("%s", e.text);
+    features_close(f);
+    run(65, "odd.h5.part-0000: 256 records of width 16", "features %s %s %s --out %s/odd.h5", keys(), CLIP, small, folder);
+}
+
 static void what_is_complete_is_left_and_what_is_not_ours_is_not_replaced(void **state)
 {
     (void)state;
@@ -257,6 +283,7 @@ static void what_is_complete_is_left_and_what_is_not_ours_is_not_replaced(void *
     run(64, "model.output.layer is -1 here, this run makes features where it is 1; --force replaces it",
         "features %s %s model.vision_layer=1 --out %s/twice.h5", keys(), CLIP, folder);
     run(64, "--force replaces it", "features %s %s --out %s/data/words.txt", keys(), CLIP, folder);
+    run(0, "ids have a picture", "features %s %s --out %s/new/folder/f.h5", keys(), CLIP, folder);
     run(64, "no regular file", "features %s %s --out %s/data --force", keys(), CLIP, folder);
     run(0, "ids have a picture", "features %s %s --out %s/twice.h5 --force model.vision_layer=1", keys(), CLIP, folder);
 }
@@ -360,6 +387,7 @@ int main(void)
         cmocka_unit_test(each_picture_of_every_split_has_a_record),
         cmocka_unit_test(a_part_of_another_encoder_is_refused_by_name_and_force_starts_anew),
         cmocka_unit_test(a_part_of_other_ids_is_refused_by_name),
+        cmocka_unit_test(a_part_that_contradicts_itself_is_refused_by_name),
         cmocka_unit_test(what_is_complete_is_left_and_what_is_not_ours_is_not_replaced),
         cmocka_unit_test(bad_pictures_are_named_counted_and_left_out),
         cmocka_unit_test(a_set_without_pictures_is_stored_and_trained),

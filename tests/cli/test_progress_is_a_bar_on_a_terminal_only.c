@@ -220,6 +220,15 @@ static void what_is_not_known_is_not_invented(void **state)
                         "train: epoch 2/6, step 1/100, loss 4.312, lr 8.1e-05, 912 tokens/s, ETA ?\nvalidate: epoch 2/6, step 1/100\n");
 }
 
+static void what_has_no_epochs_is_counted(void **state)
+{
+    (void)state;
+    open_pipe();
+    sink_start();
+    progress_report(&(struct progress){.step = 512, .steps = 7000, .tokens_per_s = 12.34, .eta = 527, .phase = "pictures"});
+    assert_string_equal(shown(), "pictures: 512/7000, 12.3/s, ETA 8:47\n");
+}
+
 static void several_runs_have_one_bar(void **state)
 {
     (void)state;
@@ -267,6 +276,7 @@ int main(void)
         cmocka_unit_test(info_can_be_hidden_and_warnings_and_progress_not),
         cmocka_unit_test(a_terminal_gets_a_bar),
         cmocka_unit_test(the_bar_fits_the_terminal),
+        cmocka_unit_test(what_has_no_epochs_is_counted),
         cmocka_unit_test(several_runs_have_one_bar),
         cmocka_unit_test(the_bar_is_redrawn_at_most_ten_times_a_second),
         cmocka_unit_test(a_log_line_takes_the_place_of_the_bar),
