@@ -76,8 +76,9 @@ struct model {
 int model_declare(struct model *m, struct model_shape *shape, struct err *e);
 void model_free(struct model *m);
 
-/* Initial values of the parameters that have none: matrices normal(0, .02), biases and LayerNorm's 0 and 1, CRF scores uniform(-.1, .1); a
- * function of seed and the parameter's name. */
+/* Initial values of the parameters that have none: matrices normal(0, .02), those of a ViT and of the block that looks at pictures normal
+ * with variance 1 / (3 inputs), the queries of tags normal(0, 1); biases and LayerNorm's 0 and 1, CRF scores uniform(-.1, .1); a function
+ * of seed and the parameter's name. */
 void model_initialize(struct model *m, uint32_t seed);
 
 /* Roles, groups and decay, then the training blocks: the first layers of each encoder are frozen as the keys say, with the embeddings where
