@@ -36,10 +36,14 @@ _Static_assert((int)N_SCALARS <= (int)EVENT_SCALARS_MAX, "one record holds them"
 
 static const struct json *at_path(const struct json *v, const char *path)
 {
-    char name[64];
-    for (; v && *path; path += path[strcspn(path, ".")] == '.' ? strcspn(path, ".") + 1 : strlen(path)) {
-        snprintf(name, sizeof name, "%.*s", (int)strcspn(path, "."), path);
+    char name[64] = "";
+    while (v && *path) {
+        const size_t n = strcspn(path, ".");
+        if (n >= sizeof name) return NULL;
+        memcpy(name, path, n);
+        name[n] = '\0';
         v = json_get(v, name);
+        path += n + (path[n] == '.');
     }
     return v;
 }
