@@ -82,6 +82,11 @@ bool json_is_array(const struct json *v)
     return is(v, JSON_ARRAY);
 }
 
+bool json_read_null(const struct json *v)
+{
+    return is(v, JSON_NULL);
+}
+
 const struct json *json_get(const struct json *object, const char *key)
 {
     return (const struct json *)json_object_get(in(object), key);

@@ -19,6 +19,7 @@ void json_free(struct json *v);
 
 bool json_is_object(const struct json *v);
 bool json_is_array(const struct json *v);
+bool json_read_null(const struct json *v);                               /* it is null: false where absent */
 const struct json *json_get(const struct json *object, const char *key); /* NULL where absent or not an object */
 size_t json_size(const struct json *v);                                  /* members or elements */
 const struct json *json_at(const struct json *array, size_t i);

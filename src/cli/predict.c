@@ -23,8 +23,10 @@ enum {
     BATCH_PIECES = 2048,   /* word pieces that go through the model together */
 };
 
+enum { KEY_IMAGES = 256, KEY_CAPTIONS, KEY_FEATURES };
+
 struct arguments {
-    const char *model, *file;
+    const char *model, *file, *images, *captions, *features;
     enum input_format input;
     enum print_format output;
     bool output_given;
@@ -66,6 +68,15 @@ static error_t parse(int key, char *text, struct argp_state *state)
         a->output = (enum print_format)choice(state, "--format", text, PRINT_FORMAT_NAMES);
         a->output_given = true;
         return 0;
+    case KEY_IMAGES:
+        a->images = text;
+        return 0;
+    case KEY_CAPTIONS:
+        a->captions = text;
+        return 0;
+    case KEY_FEATURES:
+        a->features = text;
+        return 0;
     case 'b':
         a->batch = (int)cli_integer(state, "--batch", text, 1, 100000);
         return 0;
@@ -88,27 +99,41 @@ static error_t parse(int key, char *text, struct argp_state *state)
 struct work {
     const struct arguments *arguments;
     struct loaded_model model;
+    struct visual_source source;
     ag_graph graph;
     struct printer printer;
     struct input_sentence *waiting; /* [arguments->batch] */
     struct sentence *sentences;     /* those of `waiting` that are no errors */
     int n, room;                    /* room: a batch is full */
     size_t bytes;
-    double since; /* when the first of them came, in seconds */
-    long n_sentences, n_bad;
+    double since;                    /* when the first of them came, in seconds */
+    long n_inputs, n_bad, n_without; /* without: what they show cannot be used */
 };
+
+/* Of sentence k, whose picture cannot be used and may not be left out. */
+static bool refuse(const struct work *w, const struct prediction *p, int k, struct input_sentence *s)
+{
+    if (!p->note[k] || !w->source.refuse_bad) return false;
+    s->error = p->note[k];
+    p->note[k] = NULL;
+    return true;
+}
 
 static void print_waiting(struct work *w, const struct prediction *p)
 {
     for (int i = 0, k = 0; i < w->n; i++) {
         struct input_sentence *s = &w->waiting[i];
-        if (s->error) {
+        const int which = s->error ? -1 : k++;
+        if (which < 0 || refuse(w, p, which, s)) {
+            w->n_bad++;
             print_error(&w->printer, s);
         } else {
-            const int first = p->entity_start[k];
-            print_sentence(&w->printer, s, p->entity_start[k + 1] - first, p->entities + first, p->tags + p->word_start[k]);
-            k++;
+            const int first = p->entity_start[which];
+            w->n_without += p->note[which] != NULL;
+            print_sentence(&w->printer, s, p->entity_start[which + 1] - first, p->entities + first, p->tags + p->word_start[which],
+                           p->note[which]);
         }
+        w->n_inputs++;
         input_sentence_free(s);
     }
 }
@@ -119,12 +144,10 @@ static int flush(struct work *w, struct err *e)
     int n = 0;
     for (int i = 0; i < w->n; i++)
         if (!w->waiting[i].error) w->sentences[n++] = w->waiting[i].sentence;
-    int code = predict_sentences(&w->model.model, &w->graph, n, w->sentences, BATCH_PIECES, &p, e);
+    int code = predict_sentences(&w->model.model, &w->graph, n, w->sentences, &w->source, BATCH_PIECES, &p, e);
     if (code) return code;
     print_waiting(w, &p);
     prediction_free(&p);
-    w->n_sentences += n;
-    w->n_bad += w->n - n;
     if (w->n == w->room) w->room = w->room < w->arguments->batch / 2 ? 2 * w->room : w->arguments->batch;
     w->n = 0;
     w->bytes = 0;
@@ -183,6 +206,25 @@ static int predict_lines(struct work *w, struct line_stream *lines, struct predi
 
 /* ---- the command ---- */
 
+static void warn_of_unused(const char *option, const char *given, bool used)
+{
+    if (given && !used) log_warning("%s is not used: the model does not look at it", option);
+}
+
+/* What the model looks at, from the option that names it or from its run. */
+static int open_source(struct work *w, struct err *e)
+{
+    const struct arguments *a = w->arguments;
+    const struct model_shape *shape = &w->model.model.shape;
+    const enum config_visual kind = shape->visual.source;
+    const bool pictures = kind == SOURCE_VIT || kind == SOURCE_CLIP;
+    warn_of_unused("--images", a->images, pictures);
+    warn_of_unused("--captions", a->captions, kind == SOURCE_CAPTION);
+    warn_of_unused("--features", a->features, kind == SOURCE_FEATURES);
+    const char *path = pictures ? a->images : kind == SOURCE_CAPTION ? a->captions : a->features;
+    return visual_source_open_for_prediction(&w->model.config, shape, path, &w->source, e);
+}
+
 static int open_input(const char *file, int *fd, struct err *e)
 {
     *fd = strcmp(file, "-") == 0 ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
@@ -194,13 +236,13 @@ static int run(struct work *w, struct err *e)
 {
     const struct arguments *a = w->arguments;
     struct line_stream lines = {.fd = -1};
-    struct predict_input input;
+    struct predict_input input = {0};
     int fd = -1, code;
-    predict_input_begin(&input, a->input);
     ag_graph_init(&w->graph);
-    if ((code = open_input(a->file, &fd, e)) || (code = loaded_model_open(a->model, &w->model, e)) ||
+    if ((code = open_input(a->file, &fd, e)) || (code = loaded_model_open(a->model, &w->model, e)) || (code = open_source(w, e)) ||
         (code = line_stream_open(fd, &lines, e)))
         goto done;
+    predict_input_begin(&input, a->input, w->model.model.shape.visual.source);
     w->room = a->batch < FIRST_BATCH ? a->batch : FIRST_BATCH;
     w->waiting = calloc((size_t)a->batch, sizeof *w->waiting);
     w->sentences = calloc((size_t)a->batch, sizeof *w->sentences);
@@ -218,6 +260,7 @@ done:
     line_stream_close(&lines);
     if (fd > STDIN_FILENO) close(fd);
     ag_graph_free(&w->graph);
+    visual_source_close(&w->source);
     loaded_model_close(&w->model);
     return code;
 }
@@ -226,6 +269,12 @@ static const struct argp_option OPTIONS[] = {
     {.name = "model", .key = 'm', .arg = "RUN|CHECKPOINT", .doc = "a run directory (its best epoch) or a checkpoint file"},
     {.name = "input-format", .key = 'i', .arg = "auto|text|conll|jsonl", .doc = "default: auto"},
     {.name = "format", .key = 'f', .arg = "jsonl|conll|color", .doc = "what is printed; default: color on a terminal, else jsonl"},
+    {.name = "images", .key = KEY_IMAGES, .arg = "DIR", .doc = "folder of pictures, for a model that looks at them; default: the run's"},
+    {.name = "captions",
+     .key = KEY_CAPTIONS,
+     .arg = "FILE",
+     .doc = "captions of the pictures, for a model that reads them; default: the run's"},
+    {.name = "features", .key = KEY_FEATURES, .arg = "FILE", .doc = "stored features, for a model that takes them; default: the run's"},
     {.name = "batch",
      .key = 'b',
      .arg = "N",
@@ -245,6 +294,9 @@ static const struct argp ARGP = {
         "first line that is not blank.\n\n"
         "Answers as JSON lines have the shape of Hugging Face's token classification; start and end count characters of the text. A line that cannot "
         "be read gives an object with its number and the error, the rest goes on, and the exit status is 65.\n\n"
+        "A model that looks at pictures, captions or stored features finds those of a sentence by its id, that of a JSON line or of IMGID. "
+        "A JSON line may hold its own instead: \"image\", a path below the folder of pictures, or \"caption\", its words. What cannot be used is "
+        "told in \"note\", and the sentence is predicted without it; data.bad_image=error in the model's configuration makes it an error.\n\n"
         "Examples:\n"
         "  echo 'Justin Bieber played in Paris' | nerve predict --model runs/one\n"
         "  nerve predict --model runs/one --format conll synth/test.txt\n"
@@ -266,7 +318,8 @@ static int run_command(int argc, char **argv)
     w.arguments = &a;
     if (machine_start(a.threads, &e)) return cli_fail(&e);
     if (run(&w, &e)) return e.code == ERR_IO && ferror(stdout) ? -ERR_IO : cli_fail(&e); /* what stdout lost is told at its end */
-    if (w.n_bad > 0) log_warning("%ld of %ld inputs could not be read", w.n_bad, w.n_bad + w.n_sentences);
+    if (w.n_without > 0) log_warning("%ld of %ld inputs were predicted without what they show", w.n_without, w.n_inputs);
+    if (w.n_bad > 0) log_warning("%ld of %ld inputs could not be read", w.n_bad, w.n_inputs);
     return stop ? 128 + stop : w.n_bad > 0 ? -ERR_DATA : 0;
 }
 

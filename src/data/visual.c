@@ -71,8 +71,8 @@ int visual_of_captions(int n_tweets, const char *const *text, const struct wordp
 static int read_cut(const struct visual *v, int tweet, struct picture *cut, struct err *e)
 {
     struct picture picture = {0};
-    int code = v->by_path ? picture_read_file(v->folder, v->name[tweet], v->turn, &picture, e)
-                          : picture_read(v->folder, v->name[tweet], v->turn, &picture, e);
+    int code = v->by_path[tweet] ? picture_read_file(v->folder, v->name[tweet], v->turn, &picture, e)
+                                 : picture_read(v->folder, v->name[tweet], v->turn, &picture, e);
     if (!code) code = picture_pipeline_cut(&v->pipeline, &picture, cut, e);
     picture_free(&picture);
     return code;
@@ -95,15 +95,16 @@ static int check_pictures(struct visual *v, int threads, struct checked *each, s
         if (!failure) each[i].digest = hash_bytes(cut.rgb, (size_t)cut.width * (size_t)cut.height * 3);
         picture_free(&cut);
         v->source[i] = failure ? -1 : i;
-        if (failure == ERR_DATA) each[i].message = strdup(failed.text);
-        if (!failure || failure == ERR_NOINPUT || (failure == ERR_DATA && each[i].message)) continue;
+        const bool bad = failure == ERR_DATA || (failure == ERR_NOINPUT && v->by_path[i]);
+        if (bad) each[i].message = strdup(failed.text);
+        if (!failure || (bad && each[i].message) || (!bad && failure == ERR_NOINPUT)) continue;
 #pragma omp critical
-        if (!code) code = failure == ERR_DATA ? out_of_memory(v->n_tweets, e) : err_set(e, failure, "%s", failed.text);
+        if (!code) code = bad ? out_of_memory(v->n_tweets, e) : err_set(e, failure, "%s", failed.text);
     }
     return code;
 }
 
-int visual_of_pictures(int n_tweets, const char *const *name, const struct picture_folder *folder, bool by_path, bool turn,
+int visual_of_pictures(int n_tweets, const char *const *name, const struct picture_folder *folder, const bool *by_path, bool turn,
                        const struct picture_pipeline *pipeline, int tokens, int threads, visual_report report, void *context,
                        struct visual *out, struct err *e)
 {
@@ -111,12 +112,16 @@ int visual_of_pictures(int n_tweets, const char *const *name, const struct pictu
     int code = begin(VISUAL_PICTURES, n_tweets, &v, e);
     struct checked *each = calloc((size_t)n_tweets + 1, sizeof *each);
     v.folder = folder;
-    v.name = name;
-    v.by_path = by_path;
+    v.name = calloc((size_t)n_tweets + 1, sizeof *v.name);
+    v.by_path = calloc((size_t)n_tweets + 1, sizeof *v.by_path);
     v.turn = turn;
     v.pipeline = *pipeline;
     v.tokens = tokens;
-    if (!code && !each) code = out_of_memory(n_tweets, e);
+    if (!code && (!each || !v.name || !v.by_path)) code = out_of_memory(n_tweets, e);
+    for (int i = 0; i < n_tweets && !code; i++) {
+        v.name[i] = name[i];
+        v.by_path[i] = name[i] && by_path && by_path[i];
+    }
     if (!code) code = check_pictures(&v, threads, each, e);
     struct hash_stream *digest = hash_begin();
     for (int i = 0; i < n_tweets && each; i++) {
@@ -156,6 +161,8 @@ void visual_free(struct visual *v)
     free(v->source);
     free(v->ids);
     free(v->start);
+    free(v->name);
+    free(v->by_path);
     free(v->features);
     free(v->count);
     *v = (struct visual){0};

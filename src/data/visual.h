@@ -23,8 +23,9 @@ struct visual {
     int32_t *ids, *start;
     /* pictures */
     const struct picture_folder *folder; /* borrowed, as the names are */
-    const char *const *name;             /* [n_tweets] ids, or paths below the folder; NULL: none */
-    bool by_path, turn;
+    const char **name;                   /* [n_tweets] ids, or paths below the folder; NULL: none */
+    bool *by_path;                       /* [n_tweets] the name is a path */
+    bool turn;
     struct picture_pipeline pipeline;
     int tokens; /* that the encoder makes of a picture */
     /* features: that of tweet i is [count[i],width], borrowed */
@@ -41,10 +42,11 @@ struct visual {
  * has none. */
 int visual_of_captions(int n_tweets, const char *const *text, const struct wordpiece *w, int max_length, struct visual *out, struct err *e);
 
-/* Pictures: each is read once, on `threads` threads, and a tweet without one, or with a bad one, shows nothing. report, where it is not
- * NULL, is told of each bad one, in the order of the tweets. Fails where a picture cannot be read for other reasons than its bytes. */
+/* Pictures: each is read once, on `threads` threads, and a tweet without one, or with a bad one, shows nothing. by_path [n_tweets], or
+ * NULL: all names are ids. report, where it is not NULL, is told of each bad one, in the order of the tweets, and of a path at which there
+ * is none: who names a file means one. Fails where a picture cannot be read for other reasons than its bytes. */
 typedef void (*visual_report)(void *context, int tweet, const char *message);
-int visual_of_pictures(int n_tweets, const char *const *name, const struct picture_folder *folder, bool by_path, bool turn,
+int visual_of_pictures(int n_tweets, const char *const *name, const struct picture_folder *folder, const bool *by_path, bool turn,
                        const struct picture_pipeline *pipeline, int tokens, int threads, visual_report report, void *context,
                        struct visual *out, struct err *e);
 

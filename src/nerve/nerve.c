@@ -198,7 +198,8 @@ static void predict(void *context)
 {
     struct work *w = context;
     const struct loaded_model *m = &w->model->loaded;
-    if (cut(w) || predict_sentences(&m->model, &w->model->graph, w->n, w->sentences, m->config.train.eval_batch, &w->found, w->e)) return;
+    if (cut(w) || predict_sentences(&m->model, &w->model->graph, w->n, w->sentences, NULL, m->config.train.eval_batch, &w->found, w->e))
+        return;
     collect(w);
 }
 

@@ -92,12 +92,41 @@ static int make_parts(const struct model *m, int n, const struct sentence *sente
     return code ? code : encode_dataset(d, m->wordpiece, m->shape.max_length, &p->split.encoded, e);
 }
 
+/* ---- what the parts show: each what its sentence does ---- */
+
+struct notes {
+    const struct parts *parts;
+    char **note; /* [sentences] */
+    bool failed;
+};
+
+static void take_note(void *context, int tweet, const char *message)
+{
+    struct notes *k = context;
+    char **note = &k->note[k->parts->sentence[tweet]];
+    if (!*note) k->failed |= !(*note = strdup(message));
+}
+
+static int see(struct parts *p, const struct model *m, const struct visual_source *source, const struct sentence *sentences, char **note,
+               struct err *e)
+{
+    const int n_parts = p->split.data.n_tweets;
+    struct notes notes = {.parts = p, .note = note};
+    static const struct visual_source nothing;
+    if (m->shape.visual.source == SOURCE_NONE) return 0;
+    struct visual_look *looks = calloc((size_t)n_parts + 1, sizeof *looks);
+    if (!looks) return out_of_memory(e);
+    for (int i = 0; i < n_parts; i++) looks[i] = sentences[p->sentence[i]].look;
+    int code = visual_look_up(source ? source : &nothing, m, n_parts, looks, take_note, &notes, &p->split.encoded, &p->split.visual, e);
+    free(looks);
+    return !code && notes.failed ? out_of_memory(e) : code;
+}
+
 /* ---- what was found, by sentence ---- */
 
 static int collect(const struct parts *p, const struct evaluation *x, int n, const struct sentence *sentences, struct prediction *out,
                    struct err *e)
 {
-    out->n_sentences = n;
     out->entity_start = calloc((size_t)n + 1, sizeof *out->entity_start);
     out->word_start = calloc((size_t)n + 1, sizeof *out->word_start);
     out->entities = calloc(x->n_found + 1, sizeof *out->entities);
@@ -116,13 +145,15 @@ static int collect(const struct parts *p, const struct evaluation *x, int n, con
     return 0;
 }
 
-int predict_sentences(const struct model *m, ag_graph *graph, int n, const struct sentence *sentences, int batch_pieces,
-                      struct prediction *out, struct err *e)
+int predict_sentences(const struct model *m, ag_graph *graph, int n, const struct sentence *sentences, const struct visual_source *source,
+                      int batch_pieces, struct prediction *out, struct err *e)
 {
     struct parts p = {0};
     struct evaluation x = {0};
-    *out = (struct prediction){0};
-    int code = make_parts(m, n, sentences, &p, e);
+    *out = (struct prediction){.n_sentences = n, .note = calloc((size_t)n + 1, sizeof *out->note)};
+    int code = out->note ? 0 : out_of_memory(e);
+    if (!code) code = make_parts(m, n, sentences, &p, e);
+    if (!code) code = see(&p, m, source, sentences, out->note, e);
     if (!code) code = evaluate_split(m, graph, &p.split, batch_pieces, EVALUATE_FOUND, NULL, &x, e);
     if (!code) code = collect(&p, &x, n, sentences, out, e);
     if (code) prediction_free(out);
@@ -137,6 +168,8 @@ void prediction_free(struct prediction *p)
     free(p->entities);
     free(p->word_start);
     free(p->tags);
+    for (int i = 0; i < p->n_sentences && p->note; i++) free(p->note[i]);
+    free(p->note);
     *p = (struct prediction){0};
 }
 

@@ -4,7 +4,7 @@
 
 #include "doubt.h"
 #include "json.h"
-#include "model.h"
+#include "visual_look.h"
 #include "words.h"
 
 /* A text and its words, in the order of the text and without overlap. All borrowed. */
@@ -13,6 +13,7 @@ struct sentence {
     size_t size;
     int n_words;
     const struct text_word *words;
+    struct visual_look look; /* must suit the model */
 };
 
 struct entity {
@@ -28,12 +29,14 @@ struct prediction {
     struct entity *entities;
     int *word_start; /* [n_sentences+1] */
     int32_t *tags;   /* [words] */
+    char **note;     /* [n_sentences] why what a sentence shows is not used, or NULL */
 };
 
-/* Predicts n sentences, in batches of about batch_pieces pieces, through graph. A sentence of more pieces than the model's longest is cut
- * into parts between words, each predicted by itself; a single word of more pieces is O. End *out with prediction_free. */
-int predict_sentences(const struct model *m, ag_graph *graph, int n, const struct sentence *sentences, int batch_pieces,
-                      struct prediction *out, struct err *e);
+/* Predicts n sentences, which show what source has of them (NULL: nothing but captions of their own), in batches of about batch_pieces
+ * pieces, through graph. A sentence of more pieces than the model's longest is cut into parts between words, each predicted by itself; a
+ * single word of more pieces is O. End *out with prediction_free. */
+int predict_sentences(const struct model *m, ag_graph *graph, int n, const struct sentence *sentences, const struct visual_source *source,
+                      int batch_pieces, struct prediction *out, struct err *e);
 void prediction_free(struct prediction *p);
 
 /* In the shape of Hugging Face's token classification: {"id", "text", "entities": [{"entity_group", "score", "word", "start", "end"}]};

@@ -1,5 +1,6 @@
 #include "predict_input.h"
 #include "utf8.h"
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@ void input_sentence_free(struct input_sentence *s)
     free(s->error);
     free(s->text);
     free(s->words);
+    free(s->look_id);
+    free(s->look_own);
     *s = (struct input_sentence){0};
 }
 
@@ -38,6 +41,21 @@ static bool wrong_bytes(const char *line, size_t size, char *why, size_t room)
     else
         snprintf(why, room, "byte %zu is NUL", at + 1);
     return true;
+}
+
+/* What finds a picture: an id that came with the input, as a text. */
+static int set_look(struct input_sentence *s, struct err *e)
+{
+    int64_t integer;
+    if (!s->has_id || s->error) return 1;
+    if (json_text(s->id))
+        s->look_id = strdup(json_text(s->id));
+    else if (json_read_integer(s->id, &integer) && asprintf(&s->look_id, "%" PRId64, integer) < 0)
+        s->look_id = NULL;
+    s->sentence.look.id = s->look_id;
+    if (s->look_id) return 1;
+    input_sentence_free(s);
+    return out_of_memory(e);
 }
 
 /* ---- text ---- */
@@ -63,10 +81,10 @@ static int give_text(long number, struct json *id, const char *text, size_t size
             *out = (struct input_sentence){.line = number,
                                            .id = id ? id : json_new_integer(number),
                                            .has_id = id != NULL,
-                                           .sentence = {copy, size, n, words},
+                                           .sentence = {.text = copy, .size = size, .n_words = n, .words = words},
                                            .text = copy,
                                            .words = words};
-            return 1;
+            return set_look(out, e);
         }
         n = err_set(&why, ERR_INTERNAL, "out of memory");
     }
@@ -93,7 +111,7 @@ static int give_words(long number, struct json *id, int n, char *const *words, s
     }
     *out = (struct input_sentence){
         .line = number, .id = id ? id : json_new_integer(number), .has_id = id != NULL, .sentence = s, .text = text, .words = places};
-    return 1;
+    return set_look(out, e);
 }
 
 /* ---- JSON lines ---- */
@@ -137,7 +155,40 @@ static int give_json_error(long number, const char *why, struct input_sentence *
     return give_error(number, NULL, text, out, e);
 }
 
-static int give_json(long number, const char *line, size_t size, struct input_sentence *out, struct err *e)
+/* A member that is a string, or NULL: absent, null, or (then why is set) something else. */
+static const char *own_look(const struct json *v, const char *key, char *why, size_t room)
+{
+    const struct json *given = json_get(v, key);
+    if (given && !json_read_null(given) && !json_text(given)) snprintf(why, room, "'%s' must be a string", key);
+    return json_text(given);
+}
+
+/* A sentence that was read, with the picture or caption that stands in the same object. */
+static int add_own_look(enum config_visual source, const struct json *v, int code, struct input_sentence *out, struct err *e)
+{
+    if (code != 1 || out->error || source == SOURCE_NONE) return code;
+    struct visual_look *look = &out->sentence.look;
+    char why[160] = "";
+    look->image = own_look(v, "image", why, sizeof why);
+    look->caption = own_look(v, "caption", why, sizeof why);
+    if (why[0] || !visual_look_suits(source, look, why, sizeof why)) {
+        struct json *id = out->has_id ? json_share(out->id) : NULL;
+        const long line = out->line;
+        input_sentence_free(out);
+        return give_error(line, id, why, out, e);
+    }
+    const char *own = look->image ? look->image : look->caption;
+    if (!own) return 1;
+    out->look_own = strdup(own);
+    if (!out->look_own) {
+        input_sentence_free(out);
+        return out_of_memory(e);
+    }
+    *(look->image ? &look->image : &look->caption) = out->look_own;
+    return 1;
+}
+
+static int give_json(enum config_visual source, long number, const char *line, size_t size, struct input_sentence *out, struct err *e)
 {
     struct json *v = NULL, *id = NULL;
     struct err why = {0};
@@ -158,6 +209,7 @@ static int give_json(long number, const char *line, size_t size, struct input_se
         code = give_error(number, id, "'text' must be a string", out, e);
     else
         code = give_text(number, id, json_text(text), strlen(json_text(text)), out, e);
+    code = add_own_look(source, v, code, out, e);
     json_free(v);
     return code;
 }
@@ -256,9 +308,9 @@ static int take_column_line(struct predict_input *p, long number, const char *li
 
 /* ---- any format ---- */
 
-void predict_input_begin(struct predict_input *p, enum input_format format)
+void predict_input_begin(struct predict_input *p, enum input_format format, enum config_visual source)
 {
-    *p = (struct predict_input){.format = format};
+    *p = (struct predict_input){.format = format, .source = source};
 }
 
 void predict_input_end(struct predict_input *p)
@@ -285,7 +337,7 @@ int predict_input_line(struct predict_input *p, long number, const char *line, s
     if (is_blank(line, size)) return 0;
     char why[80];
     if (wrong_bytes(line, size, why, sizeof why)) return give_error(number, NULL, why, out, e);
-    return p->format == INPUT_JSONL ? give_json(number, line, size, out, e) : give_text(number, NULL, line, size, out, e);
+    return p->format == INPUT_JSONL ? give_json(p->source, number, line, size, out, e) : give_text(number, NULL, line, size, out, e);
 }
 
 int predict_input_error(struct predict_input *p, long number, const char *why, struct input_sentence *out, struct err *e)

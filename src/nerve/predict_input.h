@@ -4,8 +4,11 @@
  *   conll    a word a line in the first column (what stands in others is not read), a blank line or IMGID:<id> between sentences; the id is
  *            IMGID's, else the number of the first word's line
  *   jsonl    an object a line: "text" (a string) or "words" (an array of strings), and "id" (a string or an integer), else it is the line's
- *            number
- *   auto     by the first line that is not blank: IMGID: at its front or a TAB in it means conll, { at its front jsonl, anything else text
+ *            number; for a model that looks at something also "image" or "caption", what the sentence itself shows (null: nothing of its
+ * own) auto     by the first line that is not blank: IMGID: at its front or a TAB in it means conll, { at its front jsonl, anything else
+ * text
+ *
+ * An id that came with the input finds what the sentence shows; a number of a line does not.
  *
  * A blank line of text or JSON lines gives nothing. A line that cannot be read (NUL, not UTF-8, not JSON) gives an error of its own, and
  * the next one is read; of CoNLL the whole sentence is the error, with the number of the first line that is wrong.
@@ -28,11 +31,13 @@ struct input_sentence {
     struct sentence sentence;
     char *text; /* what sentence borrows */
     struct text_word *words;
+    char *look_id, *look_own;
 };
 void input_sentence_free(struct input_sentence *s);
 
 struct predict_input {
     enum input_format format;
+    enum config_visual source;
     struct json *id; /* of an IMGID whose sentence is not complete */
     long id_line;
     long first_line; /* of the words that wait for the end of their sentence */
@@ -42,7 +47,8 @@ struct predict_input {
     char *failed; /* what is wrong with this sentence; the words behind are not kept */
     long failed_line;
 };
-void predict_input_begin(struct predict_input *p, enum input_format format);
+/* source: what the model looks at; one that it cannot take is the line's error. */
+void predict_input_begin(struct predict_input *p, enum input_format format, enum config_visual source);
 void predict_input_end(struct predict_input *p);
 
 /* One line, or NULL at the end of the input. 1: *out is a sentence or an error, which the caller frees; 0: nothing yet; ERR_INTERNAL. */

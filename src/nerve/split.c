@@ -42,7 +42,6 @@ void split_free(struct split *s)
 {
     encoded_free(&s->encoded);
     visual_free(&s->visual);
-    free(s->picture_names);
     free(s->gold);
     dataset_free(&s->data);
     *s = (struct split){0};

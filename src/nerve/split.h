@@ -14,8 +14,7 @@ struct split {
     int *gold;           /* [words] tags as the file has them: what is scored against */
     int repaired;        /* I- tags that continued nothing and became B- */
     struct encoded encoded;
-    struct visual visual;        /* what the tweets show; empty before split_see, and where the model looks at nothing */
-    const char **picture_names; /* [tweets] that visual reads by */
+    struct visual visual; /* what the tweets show; empty before split_see, and where the model looks at nothing */
 };
 
 /* Path of a split under the config: data.train, data.valid, data.test below data.dir (or below directory where that is not NULL). */

@@ -1,8 +1,7 @@
-#include "visual_source.h"
 #include "features_identity.h"
 #include "files.h"
 #include "log.h"
-#include "visual_shape.h"
+#include "visual_look.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,87 +51,70 @@ void visual_source_close(struct visual_source *v)
     *v = (struct visual_source){0};
 }
 
+int visual_source_open_for_prediction(const struct nerve_config *c, const struct model_shape *s, const char *path,
+                                      struct visual_source *out, struct err *e)
+{
+    static const char *const THINGS[] = {
+        [SOURCE_VIT] = "pictures", [SOURCE_CLIP] = "pictures", [SOURCE_CAPTION] = "captions", [SOURCE_FEATURES] = "features"};
+    const enum config_visual kind = s->visual.source;
+    struct nerve_config own = *c;
+    struct err missing = {0};
+    char *key = kind == SOURCE_CAPTION ? own.data.captions : kind == SOURCE_FEATURES ? own.data.features : own.data.images;
+    *out = (struct visual_source){.kind = kind, .refuse_bad = c->data.bad_image == CONFIG_BAD_IMAGE_ERROR};
+    if (kind == SOURCE_NONE) return 0;
+    if (path) {
+        const int n = snprintf(key, CONFIG_TEXT_SIZE, "%s", path);
+        if (n >= CONFIG_TEXT_SIZE) return err_set(e, ERR_NOINPUT, "%.100s...: the path is too long", path);
+        return visual_source_open(&own, s, "", out, e);
+    }
+    if (c->data.dir[0] && key[0]) {
+        const int code = visual_source_open(&own, s, NULL, out, &missing);
+        if (!code) return 0;
+        if (code != ERR_NOINPUT) {
+            *e = missing;
+            return code;
+        }
+    }
+    log_warning("the model looks at %s and none are known%s%s: texts are predicted without", THINGS[kind], missing.text[0] ? ": " : "",
+                missing.text);
+    return 0;
+}
+
 /* ---- a split ---- */
 
-static int out_of_memory(const struct split *s, struct err *e)
-{
-    return err_set(e, ERR_INTERNAL, "%s: out of memory for what %d tweets show", s->data.path, s->data.n_tweets);
-}
-
-static int see_captions(struct split *s, const struct visual_source *v, const struct model *m, struct err *e)
-{
-    const char **text = calloc((size_t)s->data.n_tweets + 1, sizeof *text);
-    if (!text) return out_of_memory(s, e);
-    for (int i = 0; i < s->data.n_tweets; i++) text[i] = captions_find(&v->captions, s->data.tweets[i].id);
-    const struct bert_config *encoder = &m->shape.encoder;
-    const int length = visual_shape_caption_length(m->shape.visual.caption_length, encoder);
-    int code = visual_of_captions(s->data.n_tweets, text, m->wordpiece, length, &s->visual, e);
-    free(text);
-    if (!code && m->shape.fusion == FUSION_APPEND)
-        code = encoded_append(&s->encoded, &s->visual, encoder->max_positions - encoder->position_offset, e);
-    return code;
-}
-
-struct bad_pictures {
+struct bad_looks {
     int n;
     char first[512];
 };
 
 static void note_bad(void *context, int tweet, const char *message)
 {
-    struct bad_pictures *b = context;
+    struct bad_looks *b = context;
     (void)tweet;
     if (b->n++ == 0) snprintf(b->first, sizeof b->first, "%s", message);
     log_warning("%s: not used", message);
-}
-
-static int see_pictures(struct split *s, const struct visual_source *v, const struct model *m, struct err *e)
-{
-    struct bad_pictures bad = {0};
-    s->picture_names = calloc((size_t)s->data.n_tweets + 1, sizeof *s->picture_names);
-    if (!s->picture_names) return out_of_memory(s, e);
-    for (int i = 0; i < s->data.n_tweets; i++) s->picture_names[i] = s->data.tweets[i].id;
-    int code = visual_of_pictures(s->data.n_tweets, s->picture_names, v->folder, false, m->shape.visual.turn, &m->shape.visual.pipeline,
-                                  vit_tokens(&m->shape.visual.vit), ag_threads(), note_bad, &bad, &s->visual, e);
-    if (code) return code;
-    if (bad.n > 0 && v->refuse_bad)
-        return err_set(e, ERR_DATA,
-                       "%s (and %d more in this split): mend it, or let tweets go without such pictures by data.bad_image=drop", bad.first,
-                       bad.n - 1);
-    if (bad.n > 0) log_warning("%s: %d pictures cannot be used: their tweets go without", s->data.path, bad.n);
-    return 0;
-}
-
-/* A record that is damaged is an error, as a picture is that cannot be used now: it was good when the file was made. */
-static int see_features(struct split *s, const struct visual_source *v, struct err *e)
-{
-    const int n = s->data.n_tweets;
-    const float **values = calloc((size_t)n + 1, sizeof *values);
-    int32_t *count = calloc((size_t)n + 1, sizeof *count);
-    int code = values && count ? 0 : out_of_memory(s, e);
-    for (int i = 0; i < n && !code; i++) {
-        struct err failed = {0};
-        code = features_find(v->features, s->data.tweets[i].id, &count[i], &values[i], &failed);
-        if (code == ERR_NOINPUT)
-            code = 0;
-        else if (code)
-            *e = failed;
-    }
-    if (!code) code = visual_of_features(n, values, count, features_source(v->features).width, &s->visual, e);
-    free(values);
-    free(count);
-    return code;
 }
 
 int split_see(struct split *s, const struct visual_source *v, const struct model *m, struct err *e)
 {
     static const char *const THINGS[] = {
         [SOURCE_VIT] = "a picture", [SOURCE_CLIP] = "a picture", [SOURCE_CAPTION] = "a caption", [SOURCE_FEATURES] = "features"};
+    const int n = s->data.n_tweets;
+    struct bad_looks bad = {0};
     if (v->kind == SOURCE_NONE) return 0;
-    int code = v->kind == SOURCE_CAPTION    ? see_captions(s, v, m, e)
-               : v->kind == SOURCE_FEATURES ? see_features(s, v, e)
-                                            : see_pictures(s, v, m, e);
-    if (!code)
-        log_info("%s: %d of %d tweets have %s in %s", s->data.path, visual_count(&s->visual), s->data.n_tweets, THINGS[v->kind], v->path);
-    return code;
+    struct visual_look *looks = calloc((size_t)n + 1, sizeof *looks);
+    if (!looks) return err_set(e, ERR_INTERNAL, "%s: out of memory for what %d tweets show", s->data.path, n);
+    for (int i = 0; i < n; i++) looks[i].id = s->data.tweets[i].id;
+    int code = visual_look_up(v, m, n, looks, note_bad, &bad, &s->encoded, &s->visual, e);
+    free(looks);
+    if (code) return code;
+    /* A damaged record was good when the file was made: another file is needed. */
+    if (bad.n > 0 && v->kind == SOURCE_FEATURES) return err_set(e, ERR_DATA, "%s", bad.first);
+    if (bad.n > 0 && v->refuse_bad)
+        return err_set(e, ERR_DATA,
+                       "%s (and %d more in this split): mend it, or let tweets go without such pictures by data.bad_image=drop", bad.first,
+                       bad.n - 1);
+    if (bad.n > 0) log_warning("%s: %d pictures cannot be used: their tweets go without", s->data.path, bad.n);
+    log_info("%s: %d of %d tweets have %s in %s", s->data.path, visual_count(&s->visual), n, THINGS[v->kind], v->path);
+    return 0;
 }

@@ -20,6 +20,10 @@ struct visual_source {
  * ERR_NOINPUT where it is not there: the message names the key. */
 int visual_source_open(const struct nerve_config *c, const struct model_shape *s, const char *directory, struct visual_source *out,
                        struct err *e);
+/* The same for a model that predicts: path, relative to the current directory, or where it is NULL that of the run (data.dir). Where the
+ * run's is not there, or no run is known, the log says so and *out holds no file. */
+int visual_source_open_for_prediction(const struct nerve_config *c, const struct model_shape *s, const char *path,
+                                      struct visual_source *out, struct err *e);
 void visual_source_close(struct visual_source *v);
 
 /* What the tweets of an encoded split show, found by their ids: fills s->visual, and with FUSION_APPEND sets captions behind the tweets.

@@ -86,7 +86,7 @@ static void read_stream(const struct fuzz_input *in, enum input_format format, s
     long wanted = 0;
     const int fd = open(in->path, O_RDONLY | O_CLOEXEC);
     fuzz_claim(fd >= 0 && line_stream_open(fd, &lines, &e) == 0, "%s", e.text);
-    predict_input_begin(&p, format);
+    predict_input_begin(&p, format, SOURCE_VIT);
     for (enum line_state state; (state = line_stream_next(&lines, &line, &size)) != LINE_END;) {
         if (state == LINE_WAIT) {
             fuzz_claim(line_stream_read(&lines, 0, &stop, &e) == 1, "%s", e.text);

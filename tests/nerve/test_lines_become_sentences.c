@@ -112,7 +112,7 @@ static char *read_lines(enum input_format format, const char *text, size_t size)
     assert_true(copy && out);
     memcpy(copy, text, size);
     copy[size] = '\0';
-    predict_input_begin(&input, format);
+    predict_input_begin(&input, format, SOURCE_NONE);
     long number = 0;
     for (char *line = copy, *end; line < copy + size; line = end + 1) {
         end = memchr(line, '\n', (size_t)(copy + size - line));
@@ -152,14 +152,14 @@ static void a_line_that_was_too_long_is_an_error_in_its_place(void **state)
     struct predict_input input;
     struct input_sentence s;
     struct err e = {0};
-    predict_input_begin(&input, INPUT_TEXT);
+    predict_input_begin(&input, INPUT_TEXT, SOURCE_NONE);
     assert_int_equal(predict_input_error(&input, 4, "too long", &s, &e), 1);
     assert_int_equal(s.line, 4);
     assert_string_equal(s.error, "too long");
     input_sentence_free(&s);
     predict_input_end(&input);
 
-    predict_input_begin(&input, INPUT_CONLL);
+    predict_input_begin(&input, INPUT_CONLL, SOURCE_NONE);
     assert_int_equal(predict_input_line(&input, 1, "a\tO", 3, &s, &e), 0);
     assert_int_equal(predict_input_error(&input, 2, "too long", &s, &e), 0);
     assert_int_equal(predict_input_line(&input, 3, "b\tO", 3, &s, &e), 0);
@@ -180,7 +180,7 @@ static void a_sentence_without_an_end_is_an_error(void **state)
     struct input_sentence s;
     struct err e = {0};
     memset(word, 'a', LONG);
-    predict_input_begin(&input, INPUT_CONLL);
+    predict_input_begin(&input, INPUT_CONLL, SOURCE_NONE);
     for (int i = 1; i <= MANY; i++) assert_int_equal(predict_input_line(&input, i, word, LONG, &s, &e), 0);
     assert_true(input.n_words < INPUT_BYTES_MAX / LONG);
     assert_int_equal(predict_input_line(&input, MANY + 1, "", 0, &s, &e), 1);
@@ -208,7 +208,7 @@ static void a_text_of_too_many_words_is_an_error(void **state)
     struct err e = {0};
     for (size_t i = 0; i < sizeof text; i++) text[i] = i % 2 ? ' ' : 'a';
     text[sizeof text - 1] = '\0';
-    predict_input_begin(&input, INPUT_TEXT);
+    predict_input_begin(&input, INPUT_TEXT, SOURCE_NONE);
     assert_int_equal(predict_input_line(&input, 1, text, sizeof text - 1, &s, &e), 1);
     assert_string_equal(s.error, "100001 words; at most 100000 are read");
     input_sentence_free(&s);
