@@ -190,40 +190,65 @@ static float *shown(const struct trainer *t, const struct corruption *c, uint32_
         visual_batch_fill(&b, &x.split.visual, B, tweets, tweets, s->encoded.word_start, NULL, 2, &e))
         fail_msg("%s", e.text);
     const size_t side = (size_t)x.split.visual.pipeline.size;
-    *n = (size_t)b.n * 3 * side * side;
+    const bool pictures = x.split.visual.kind == VISUAL_PICTURES;
+    *n = pictures ? (size_t)b.n * 3 * side * side : (size_t)b.V * (size_t)x.split.visual.width;
     float *copy = malloc((*n + 1) * sizeof *copy);
-    memcpy(copy, b.pixels, *n * sizeof *copy);
+    memcpy(copy, pictures ? b.pixels : b.features, *n * sizeof *copy);
     visual_batch_free(&b);
     free(tweets);
     corrupted_free(&x);
     return copy;
 }
 
+/* Degree 0 gives the same bytes, one seed always the same and another others, where the kind draws any number. */
+static void follows_degree_and_seed(const struct trainer *t, enum corrupt_kind kind, bool draws)
+{
+    size_t n, m;
+    float *clean = shown(t, &(struct corruption){CORRUPT_MISSING, 0}, SEED, &n), *none = shown(t, &(struct corruption){kind, 0}, SEED, &m),
+          *half = shown(t, &(struct corruption){kind, .5}, SEED, &m), *again = shown(t, &(struct corruption){kind, .5}, SEED, &m),
+          *other = shown(t, &(struct corruption){kind, .5}, SEED + 1, &m);
+    assert_true(n > 0 && n == m);
+    assert_memory_equal(clean, none, n * sizeof *clean);
+    assert_int_not_equal(memcmp(clean, half, n * sizeof *clean), 0);
+    assert_memory_equal(half, again, n * sizeof *clean);
+    assert_int_equal(memcmp(half, other, n * sizeof *clean) != 0, draws);
+    free(clean);
+    free(none);
+    free(half);
+    free(again);
+    free(other);
+}
+
 static void pixels_follow_degree_and_seed(void **state)
 {
-    static const enum corrupt_kind KINDS[] = {CORRUPT_NOISE, CORRUPT_BLUR, CORRUPT_OCCLUSION};
     struct trainer t;
-    size_t n, m;
     (void)state;
     open_trainer(&t, "model.fusion=monig-prob model.visual=vit");
-    float *clean = shown(&t, &(struct corruption){CORRUPT_MISSING, 0}, SEED, &n);
-    assert_true(n > 0);
-    for (size_t k = 0; k < 3; k++) {
-        float *none = shown(&t, &(struct corruption){KINDS[k], 0}, SEED, &m),
-              *half = shown(&t, &(struct corruption){KINDS[k], .5}, SEED, &m),
-              *again = shown(&t, &(struct corruption){KINDS[k], .5}, SEED, &m),
-              *other = shown(&t, &(struct corruption){KINDS[k], .5}, SEED + 1, &m);
-        assert_int_equal(n, m);
-        assert_memory_equal(clean, none, n * sizeof *clean);
-        assert_int_not_equal(memcmp(clean, half, n * sizeof *clean), 0);
-        assert_memory_equal(half, again, n * sizeof *clean);
-        assert_int_equal(memcmp(half, other, n * sizeof *clean) == 0, KINDS[k] == CORRUPT_BLUR); /* which draws nothing */
-        free(none);
-        free(half);
-        free(again);
-        free(other);
+    follows_degree_and_seed(&t, CORRUPT_NOISE, true);
+    follows_degree_and_seed(&t, CORRUPT_OCCLUSION, true);
+    follows_degree_and_seed(&t, CORRUPT_BLUR, false);
+    trainer_close(&t);
+}
+
+static void features_follow_degree_and_seed(void **state)
+{
+    static float values[1000][2 * 5];
+    const float *at[1000];
+    int32_t number[1000];
+    struct trainer t;
+    struct err e = {0};
+    (void)state;
+    open_trainer(&t, "model.fusion=monig-prob model.visual=caption");
+    struct split *s = &t.splits[SPLIT_VALID];
+    assert_true(s->data.n_tweets <= 1000);
+    for (int i = 0; i < s->data.n_tweets; i++) {
+        for (int k = 0; k < 10; k++) values[i][k] = (float)(i + k * k);
+        at[i] = i % 5 ? values[i] : NULL;
+        number[i] = 2;
     }
-    free(clean);
+    visual_free(&s->visual);
+    if (visual_of_features(s->data.n_tweets, at, number, 5, &s->visual, &e)) fail_msg("%s", e.text);
+    follows_degree_and_seed(&t, CORRUPT_NOISE, true);
     trainer_close(&t);
 }
 
@@ -382,6 +407,7 @@ int main(void)
         cmocka_unit_test(words_change_and_pictures_stay),
         cmocka_unit_test(captions_behind_tweets_are_handed_on),
         cmocka_unit_test(pixels_follow_degree_and_seed),
+        cmocka_unit_test(features_follow_degree_and_seed),
         cmocka_unit_test(the_measure_is_the_best_of_validation_and_its_auroc_that_of_the_test_split),
         cmocka_unit_test(degree_0_changes_no_score_and_has_no_auroc),
         cmocka_unit_test(a_model_without_evidence_has_no_measure),
