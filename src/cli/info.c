@@ -51,7 +51,7 @@ static const struct argp ARGP = {
     .args_doc = "[RUN|CHECKPOINT]",
     .doc =
         "Print what this program is and what it runs on: versions, the kernels that were chosen for this processor, BLAS, threads. Or what a "
-        "checkpoint holds: its digest, which is checked, step, number of parameters, encoder, types and config."
+        "checkpoint holds: its digest, which is checked, step, numbers of parameters and of those that its run trained, encoder, types and config."
         "\vExamples:\n"
         "  nerve info\n"
         "  OPENBLAS_CORETYPE=Haswell nerve info --json\n"

@@ -44,12 +44,14 @@ struct nerve_config {
         int layers, width, heads, inner, max_positions;
         bool crf, bio_constraints;
         double dropout, dropout_hidden, dropout_attention;
-        int frozen_layers;
+        int frozen_layers, lora_rank;
+        double lora_alpha;
         int fusion, visual, image_query, cross_residual; /* enum config_fusion, config_visual, config_image_query, config_residual */
         char vision[CONFIG_TEXT_SIZE];
         int vision_layers, vision_width, vision_heads, vision_inner, vision_size, vision_patch, vision_layer;
         int vision_tokens; /* enum config_tokens */
-        int vision_frozen_layers;
+        int vision_frozen_layers, vision_lora_rank;
+        double vision_lora_alpha;
         int caption_encoder; /* enum config_caption_encoder */
         int caption_frozen_layers, caption_length;
         double nu_min, nu_max, alpha_min, alpha_max, beta_min;

@@ -69,6 +69,10 @@ const struct config_key CONFIG_KEYS[] = {
      "dropout of the attention weights, a probability"},
     {"model.frozen_layers", CONFIG_INTEGER, FIXED, AT(model.frozen_layers), "0", 0, 1000, NULL,
      "encoder layers, counted from the first, that are not trained; the embeddings are frozen together with the first layer"},
+    {"model.lora_rank", CONFIG_INTEGER, FIXED, AT(model.lora_rank), "0", 0, 4096, NULL,
+     "rank r of LoRA: each matrix W of the layers that are not frozen becomes W + alpha/r B A, and of the encoder, as of the captions' own, "
+     "only A and B are trained; 0: no LoRA"},
+    {"model.lora_alpha", CONFIG_NUMBER, FIXED, AT(model.lora_alpha), "16", 1e-6, 1e6, NULL, "alpha of model.lora_rank"},
     {"model.fusion", CONFIG_CHOICE, FIXED, AT(model.fusion), "text", 0, 0, FUSION,
      "what becomes of text and picture: either alone; append: caption behind the tweet; concat, gate, cross: of rows; average of "
      "log-probabilities; monig-onehot, monig-prob: normal-inverse-gamma evidence; dirichlet: evidence by Dempster's rule"},
@@ -95,7 +99,10 @@ const struct config_key CONFIG_KEYS[] = {
      "rows of it: the class row and the patches, or either alone"},
     {"model.vision_frozen_layers", CONFIG_INTEGER, FIXED, AT(model.vision_frozen_layers), "-1", -1, 1000, NULL,
      "layers of the picture's encoder, counted from the first, that are not trained; all of them: it is frozen as a whole; -1: all of a "
-     "folder's, none of one from scratch"},
+     "folder's, none of one from scratch or with LoRA"},
+    {"model.vision_lora_rank", CONFIG_INTEGER, FIXED, AT(model.vision_lora_rank), "0", 0, 4096, NULL,
+     "as model.lora_rank, of the picture's encoder"},
+    {"model.vision_lora_alpha", CONFIG_NUMBER, FIXED, AT(model.vision_lora_alpha), "16", 1e-6, 1e6, NULL, "alpha of model.vision_lora_rank"},
     {"model.caption_encoder", CONFIG_CHOICE, FIXED, AT(model.caption_encoder), "shared", 0, 0, CAPTION_ENCODER,
      "captions go through the encoder of the text, or through their own, which starts as a copy of it"},
     {"model.caption_frozen_layers", CONFIG_INTEGER, FIXED, AT(model.caption_frozen_layers), "0", 0, 1000, NULL,

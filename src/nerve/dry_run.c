@@ -10,10 +10,9 @@
 
 static void describe(const struct trainer *t, struct dry_run *d)
 {
-    for (size_t k = 0; k < t->model.params.n; k++)
-        if (t->model.params.at[k]->role != AG_FROZEN) d->trainable += (int64_t)t->model.params.at[k]->size;
     for (int k = 0; k < N_SPLITS; k++) d->tweets[k] = t->splits[k].data.n_tweets;
     d->parameters = (int64_t)model_parameters(&t->model);
+    d->trainable = (int64_t)model_trainable(&t->model);
     d->epochs = t->epochs;
     d->steps = t->steps;
     d->warmup = t->warmup;

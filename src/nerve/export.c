@@ -47,18 +47,33 @@ static struct array array_of(const ag_param *p, const char *name)
     return a;
 }
 
-/* transformers gives the encoder's names their prefix only where a head stands beside it. */
+/* transformers gives the encoder's names their prefix only where a head stands beside it. Other programs have no LoRA: its pairs are merged
+ * into their matrices. */
 static int write_weights(const struct model *m, bool with_head, const char *path, struct err *e)
 {
     const size_t prefix = with_head ? 0 : strlen(m->shape.encoder.family->prefix);
     struct array *arrays = calloc(m->params.n + 1, sizeof *arrays);
+    float **merged = calloc(m->params.n + 1, sizeof *merged);
     size_t n = 0;
-    if (!arrays) return err_set(e, ERR_INTERNAL, "%s: out of memory for %zu tensors", path, m->params.n);
-    for (size_t k = 0; k < m->params.n; k++) {
+    int code = arrays && merged ? 0 : err_set(e, ERR_INTERNAL, "%s: out of memory for %zu tensors", path, m->params.n);
+    for (size_t k = 0; k < m->params.n && !code; k++) {
         const ag_param *p = m->params.at[k];
-        if (with_head || model_layer(m, p) >= 0) arrays[n++] = array_of(p, p->name + prefix);
+        if ((!with_head && model_layer(m, p) < 0) || nn_is_lora(p)) continue;
+        arrays[n] = array_of(p, p->name + prefix);
+        const nn_linear *lora = model_lora(m, p);
+        if (lora) {
+            merged[k] = malloc(p->size * sizeof **merged);
+            if (merged[k])
+                nn_lora_merge(lora, merged[k]);
+            else
+                code = err_set(e, ERR_INTERNAL, "%s: out of memory for '%s'", path, p->name);
+            arrays[n].data = merged[k];
+        }
+        n++;
     }
-    int code = safetensors_write(path, arrays, n, e);
+    if (!code) code = safetensors_write(path, arrays, n, e);
+    for (size_t k = 0; merged && k < m->params.n; k++) free(merged[k]);
+    free(merged);
     free(arrays);
     return code;
 }
@@ -195,9 +210,14 @@ static void tell(const struct source *s, const char *directory, bool with_head)
 {
     const struct model *m = &s->model;
     log_info("%s: the %s encoder of %s%s", directory, m->shape.encoder.family->name, s->path, with_head ? " with its linear head" : "");
+    if (m->shape.encoder.encoder.lora_rank > 0) log_info("what LoRA has learned is merged into the matrices");
     if (with_head) return;
-    log_info(m->shape.crf ? "the head and the CRF are left out: transformers has no CRF; `--to hdf5` holds all, train.init starts from all"
-                          : "the head is left out: `--head linear` writes it too");
+    if (m->shape.visual.source != SOURCE_NONE && m->shape.fusion != FUSION_APPEND)
+        log_info("the encoder of the text alone: all that looks at pictures or captions is left out; `--to hdf5` holds it too");
+    else
+        log_info(m->shape.crf
+                     ? "the head and the CRF are left out: transformers has no CRF; `--to hdf5` holds all, train.init starts from all"
+                     : "the head is left out: `--head linear` writes it too");
 }
 
 int export_folder(const char *model, const char *directory, bool with_head, bool force, struct err *e)
@@ -206,7 +226,13 @@ int export_folder(const char *model, const char *directory, bool with_head, bool
     const bool was_there = file_exists(directory);
     int code = open_source(model, &s, e);
     if (code) return code;
-    if (with_head && s.model.shape.crf)
+    if (with_head && model_sees(&s.model))
+        code =
+            err_set(e, ERR_USAGE,
+                    "%s: its tags come of text and picture, so the text's linear head alone would give others; leave --head out to export "
+                    "the encoder of the text",
+                    s.path);
+    else if (with_head && s.model.shape.crf)
         code =
             err_set(e, ERR_USAGE,
                     "%s: its tags are the best path of a CRF, which transformers has not, so a linear head alone would give others; leave "

@@ -66,7 +66,8 @@ static bool same_shape(const ag_param *a, const ag_param *b)
 /* All else, the block that looks at the picture too, has learned about tags. */
 static bool is_of_an_encoder(const struct model *m, const ag_param *p)
 {
-    return model_layer(m, p) >= 0 || strncmp(p->name, "vision.", strlen("vision.")) == 0 || strncmp(p->name, "caption.", strlen("caption.")) == 0;
+    return model_layer(m, p) >= 0 || strncmp(p->name, "vision.", strlen("vision.")) == 0 ||
+           strncmp(p->name, "caption.", strlen("caption.")) == 0;
 }
 
 /* "LOC, PER", cut where text is full. */
@@ -79,14 +80,45 @@ static const char *types_text(const struct tag_set *s, char text[256])
     return text;
 }
 
+/* The parameter that p starts as: of its name, or, where the captions' encoder is new, the text's; NULL: p is new. */
+static const ag_param *source_of(const struct model *from, const struct model *m, const ag_param *p)
+{
+    static const char CAPTION[] = "caption.";
+    const ag_param *source = ag_params_find(&from->params, p->name);
+    if (!source && strncmp(p->name, CAPTION, strlen(CAPTION)) == 0) {
+        char name[NN_NAME_MAX];
+        nn_name(name, "%s%s", m->shape.encoder.family->prefix, p->name + strlen(CAPTION));
+        source = ag_params_find(&from->params, name);
+    }
+    return source && same_shape(source, p) ? source : NULL;
+}
+
+/* Whether the pair of a matrix goes on as it is. */
+static bool same_lora(const nn_linear *before, const nn_linear *now)
+{
+    return now && same_shape(before->down, now->down) && before->scale == now->scale;
+}
+
+/* Matrices take over with what LoRA had added to them, unless that goes on as a pair of the same rank and alpha. */
+static void fill_matrix(ag_param *p, const ag_param *source, const nn_linear *before, const nn_linear *now)
+{
+    if (!before || same_lora(before, now))
+        ag_param_borrow(p, source->val);
+    else
+        nn_lora_merge(before, ag_param_own(p));
+    if (!before || !same_lora(before, now)) return;
+    ag_param_borrow(now->down, before->down->val);
+    ag_param_borrow(now->up, before->up->val);
+}
+
 void initial_fill(const struct initial *i, struct model *m)
 {
     const struct model *from = &i->model;
     const bool same = same_types(&from->shape.types, &m->shape.types);
     for (size_t k = 0; k < m->params.n; k++) {
         ag_param *p = m->params.at[k];
-        const ag_param *source = ag_params_find(&from->params, p->name);
-        if (source && same_shape(source, p) && (same || is_of_an_encoder(m, p))) ag_param_borrow(p, source->val);
+        const ag_param *source = nn_is_lora(p) ? NULL : source_of(from, m, p);
+        if (source && (same || is_of_an_encoder(m, p))) fill_matrix(p, source, model_lora(from, source), model_lora(m, p));
     }
     char then[256], now[256];
     const bool crf = m->shape.crf, had_crf = from->shape.crf;

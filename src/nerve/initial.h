@@ -1,7 +1,8 @@
 /* initial.h - train.init: the checkpoint whose weights a run starts from.
  *
  * It gives the encoder's shape and values, the vocabulary and how text is lower-cased. Where the data have the same entity types it gives
- * the head too, and the CRF where both have one; else these are new.
+ * the head too, and the CRF where both have one; else these are new. What LoRA had learned is added to the matrices, but where the run has
+ * LoRA of the same rank and alpha, which goes on. Captions' own encoder that it has not starts as that of its text.
  */
 #ifndef NERVE_INITIAL_H
 #define NERVE_INITIAL_H

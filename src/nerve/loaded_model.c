@@ -91,11 +91,24 @@ static int describe_texts(const struct checkpoint *c, const char *path, struct j
     return 0;
 }
 
+/* How many of its values a run trains. */
+static int count_trainable(const struct checkpoint *c, const char *path, int64_t *n, struct err *e)
+{
+    struct nerve_config config;
+    struct model m;
+    int code = checkpoint_config(c, path, &config, e);
+    if (code || (code = model_open(c, path, &m, e))) return code;
+    model_place(&m, &config);
+    *n = (int64_t)model_trainable(&m);
+    model_free(&m);
+    return 0;
+}
+
 static int describe(const struct checkpoint *c, const char *path, struct json *out, struct err *e)
 {
     static const char *const INTEGERS[] = {"format", "step", "updates", "epochs", "skipped", "best_epoch"};
     char hex[33];
-    int64_t x;
+    int64_t x, trainable = 0;
     double f1, T = NAN;
     size_t parameters = 0;
     int code = checkpoint_check_format(c, e);
@@ -109,12 +122,13 @@ static int describe(const struct checkpoint *c, const char *path, struct json *o
     }
     if (code || (code = checkpoint_integer(c, "has_optimizer", &x, e)) || (code = checkpoint_number(c, "best_f1", &f1, e)) ||
         (checkpoint_has(c, "temperature") && (code = checkpoint_number(c, "temperature", &T, e))) ||
-        (code = checkpoint_each(c, "/parameters", count_values, &parameters, e)))
+        (code = checkpoint_each(c, "/parameters", count_values, &parameters, e)) || (code = count_trainable(c, path, &trainable, e)))
         return code;
     json_set_number(out, "best_f1", f1);
     json_set_number(out, "temperature", T);
     json_set_boolean(out, "has_optimizer", x != 0);
     json_set_integer(out, "parameters", (int64_t)parameters);
+    json_set_integer(out, "trainable", trainable);
     return describe_texts(c, path, out, e);
 }
 

@@ -35,6 +35,10 @@ void model_shape_of_config(const struct nerve_config *c, struct model_shape *s)
     s->visual.own_encoder =
         s->visual.source == SOURCE_CAPTION && c->model.fusion != FUSION_APPEND && c->model.caption_encoder == CONFIG_CAPTIONS_OWN;
     s->visual.caption_length = c->model.caption_length;
+    s->encoder.encoder.lora_rank = c->model.lora_rank;
+    s->encoder.encoder.lora_alpha = c->model.lora_alpha;
+    s->visual.vit.encoder.lora_rank = c->model.vision_lora_rank;
+    s->visual.vit.encoder.lora_alpha = c->model.vision_lora_alpha;
     s->encoder.encoder.dropout_hidden = s->visual.vit.encoder.dropout_hidden = c->model.dropout_hidden;
     s->encoder.encoder.dropout_attention = s->visual.vit.encoder.dropout_attention = c->model.dropout_attention;
 }
@@ -78,7 +82,10 @@ static void declare_visual_encoder(struct model *m)
 {
     const struct model_shape *s = &m->shape;
     if (s->visual.source == SOURCE_VIT || s->visual.source == SOURCE_CLIP) vit_declare(&m->params, &s->visual.vit, "vision.", &m->vit);
-    if (s->visual.own_encoder) bert_declare(&m->params, &s->encoder, "caption.", &m->caption);
+    if (!s->visual.own_encoder) return;
+    struct bert_config caption = s->encoder;
+    if (s->visual.frozen) caption.encoder.lora_rank = 0;
+    bert_declare(&m->params, &caption, "caption.", &m->caption);
 }
 
 static void declare_cross(struct model *m)
@@ -228,6 +235,7 @@ static double deviation(const ag_param *p)
 
 void model_initialize(struct model *m, uint32_t seed)
 {
+    nn_lora_start(&m->params);
     for (size_t k = 0; k < m->params.n; k++) {
         ag_param *p = m->params.at[k];
         if (p->val) continue;
@@ -263,9 +271,16 @@ int model_layer(const struct model *m, const ag_param *p)
     return layer_in(p, c->family->prefix, &c->family->names, c->encoder.layers);
 }
 
-static bool is_frozen(int layer, int frozen_layers, int layers)
+/* How an encoder trains: none, the last, or all of its layers, or LoRA's pairs in them. */
+struct training {
+    int layers, frozen;
+    bool lora;
+};
+
+static enum ag_role role_of(const ag_param *p, int layer, struct training t)
 {
-    return frozen_layers > 0 && layer >= 0 && (layer <= frozen_layers || frozen_layers >= layers);
+    const bool frozen = t.frozen > 0 && (layer <= t.frozen || t.frozen >= t.layers);
+    return frozen || (t.lora && !nn_is_lora(p)) ? AG_FROZEN : AG_DENSE;
 }
 
 /* Group and role of a parameter that is not the text encoder's. */
@@ -273,25 +288,21 @@ static void place_other(const struct model *m, const struct nerve_config *c, ag_
 {
     const struct bert_config *caption = &m->shape.encoder;
     const struct vit_config *vit = &m->shape.visual.vit;
-    bool frozen = false;
+    p->role = AG_DENSE;
     if (starts_with(p->name, "caption.")) {
+        const struct training t = {caption->encoder.layers, c->model.caption_frozen_layers, caption->encoder.lora_rank > 0};
         p->group = GROUP_VISUAL;
-        frozen = is_frozen(layer_in(p, "caption.", &caption->family->names, caption->encoder.layers), c->model.caption_frozen_layers,
-                           caption->encoder.layers);
+        p->role = role_of(p, layer_in(p, "caption.", &caption->family->names, t.layers), t);
     } else if (starts_with(p->name, "vision.")) {
-        const int layers = vit->encoder.layers, wanted = c->model.vision_frozen_layers;
+        const int layers = vit->encoder.layers, frozen = c->model.vision_frozen_layers;
+        const struct training t = {layers, m->shape.visual.frozen ? layers : frozen, vit->encoder.lora_rank > 0};
         p->group = GROUP_VISUAL;
-        frozen = is_frozen(layer_in(p, "vision.", &vit->family->names, layers),
-                           wanted >= 0          ? wanted
-                           : c->model.vision[0] ? layers
-                                                : 0,
-                           layers);
+        p->role = role_of(p, layer_in(p, "vision.", &vit->family->names, layers), t);
     } else {
         p->group = starts_with(p->name, "crf.")                                      ? GROUP_CRF
                    : starts_with(p->name, "cross.") || starts_with(p->name, "gate.") ? GROUP_FUSION
                                                                                      : GROUP_HEAD;
     }
-    p->role = frozen ? AG_FROZEN : AG_DENSE;
 }
 
 static void make_sparse(ag_param *table)
@@ -299,8 +310,9 @@ static void make_sparse(ag_param *table)
     if (table && table->role == AG_DENSE) table->role = AG_SPARSE;
 }
 
-void model_train(struct model *m, const struct nerve_config *c, size_t rows_max)
+void model_place(struct model *m, const struct nerve_config *c)
 {
+    const struct encoder_shape *s = &m->shape.encoder.encoder;
     for (size_t k = 0; k < m->params.n; k++) {
         ag_param *p = m->params.at[k];
         const int layer = model_layer(m, p);
@@ -308,13 +320,48 @@ void model_train(struct model *m, const struct nerve_config *c, size_t rows_max)
             place_other(m, c, p);
         } else {
             p->group = GROUP_ENCODER + layer;
-            p->role = is_frozen(layer, c->model.frozen_layers, m->shape.encoder.encoder.layers) ? AG_FROZEN : AG_DENSE;
+            p->role = role_of(p, layer, (struct training){s->layers, c->model.frozen_layers, s->lora_rank > 0});
         }
         p->decay = p->rank > 1 && p->group != GROUP_CRF;
     }
     make_sparse(m->bert.word);
     make_sparse(m->caption.word);
+}
+
+void model_train(struct model *m, const struct nerve_config *c, size_t rows_max)
+{
+    model_place(m, c);
     ag_params_train(&m->params, rows_max);
+}
+
+size_t model_trainable(const struct model *m)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < m->params.n; k++)
+        if (m->params.at[k]->role != AG_FROZEN) n += m->params.at[k]->size;
+    return n;
+}
+
+/* The affine map of which w is the matrix, in an encoder's blocks; NULL where it is none of them. */
+static const nn_linear *linear_of(const struct encoder *e, const ag_param *w)
+{
+    for (int l = 0; e->layer && l < e->shape.layers; l++) {
+        const struct encoder_layer *x = &e->layer[l];
+        const nn_linear *all[] = {&x->query, &x->key, &x->value, &x->attention_output, &x->up, &x->down};
+        for (size_t k = 0; k < sizeof all / sizeof *all; k++)
+            if (all[k]->w == w) return all[k];
+    }
+    return NULL;
+}
+
+const nn_linear *model_lora(const struct model *m, const ag_param *w)
+{
+    const struct encoder *all[] = {&m->bert.encoder, &m->caption.encoder, &m->vit.encoder};
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
+        const nn_linear *l = linear_of(all[k], w);
+        if (l) return l->down ? l : NULL;
+    }
+    return NULL;
 }
 
 int model_groups(const struct model *m)

@@ -77,13 +77,14 @@ int model_declare(struct model *m, struct model_shape *shape, struct err *e);
 void model_free(struct model *m);
 
 /* Initial values of the parameters that have none: matrices normal(0, .02), those of a ViT and of the block that looks at pictures normal
- * with variance 1 / (3 inputs), the queries of tags normal(0, 1); biases and LayerNorm's 0 and 1, CRF scores uniform(-.1, .1); a function
- * of seed and the parameter's name. */
+ * with variance 1 / (3 inputs), the queries of tags normal(0, 1); biases and LayerNorm's 0 and 1, CRF scores uniform(-.1, .1), LoRA's B 0; a
+ * function of seed and the parameter's place. */
 void model_initialize(struct model *m, uint32_t seed);
 
-/* Roles, groups and decay, then the training blocks: the first layers of each encoder are frozen as the keys say, with the embeddings where
- * it is one at least, and with what stands behind the last layer where it is all of them. rows_max: pieces of the largest accumulated
- * batch, captions included. */
+/* Roles, groups and decay: the first layers of each encoder are frozen as the keys say, with the embeddings where it is one at least, and
+ * with what stands behind the last layer where it is all of them. With LoRA its pairs alone train, in the layers that are not frozen. */
+void model_place(struct model *m, const struct nerve_config *c);
+/* The same, then the training blocks. rows_max: pieces of the largest accumulated batch, captions included. */
 void model_train(struct model *m, const struct nerve_config *c, size_t rows_max);
 int model_groups(const struct model *m); /* number of groups */
 
@@ -94,6 +95,10 @@ int model_layer(const struct model *m, const ag_param *p);
 bool model_sees(const struct model *m);
 
 size_t model_parameters(const struct model *m); /* number of values */
+size_t model_trainable(const struct model *m);  /* of those with a role that trains */
+
+/* The affine map with LoRA of which w is the frozen matrix; NULL where w is none. */
+const nn_linear *model_lora(const struct model *m, const ag_param *w);
 
 /* A predicting model on the values of another one, which must outlive it. */
 void model_view(const struct model *of, struct model *view);

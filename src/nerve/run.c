@@ -439,8 +439,8 @@ static int train(struct run *r, enum run_mode mode, const struct json *before, e
         if (mode == RUN_NEW) run_directory_abandon(&r->directory);
         return code;
     }
-    log_info("%zu parameters, %lld steps in %lld epochs, %d threads", model_parameters(&r->trainer.model), (long long)r->trainer.steps,
-             (long long)r->trainer.epochs, ag_threads());
+    log_info("%zu parameters, of which %zu are trained, %lld steps in %lld epochs, %d threads", model_parameters(&r->trainer.model),
+             model_trainable(&r->trainer.model), (long long)r->trainer.steps, (long long)r->trainer.epochs, ag_threads());
     if ((code = run_directory_begin(&r->directory, mode, e)) || (mode == RUN_RESUME && (code = resume(r, before, e))) ||
         (code = write_config(r, e)) || (code = write_run_json(r, false, e)) || (code = metrics_open(r->directory.path, &r->metrics, e)) ||
         (code = trainer_warm(&r->trainer, e)) || (code = loop(r, &stopped, e)))

@@ -88,6 +88,8 @@ static int make_shape(struct trainer *t, struct model_shape *s, struct err *e)
     if (c->model.frozen_layers > s->encoder.encoder.layers)
         return err_set(e, ERR_CONFIG, "model.frozen_layers is %d, but the encoder has %d layers", c->model.frozen_layers,
                        s->encoder.encoder.layers);
+    if (c->model.lora_rank > 0 && c->model.frozen_layers > 0 && c->model.frozen_layers == s->encoder.encoder.layers)
+        return shape_no_lora("model.lora_rank", "model.frozen_layers", s->encoder.encoder.layers, e);
     for (int k = 0; k < N_SPLITS; k++)
         if ((code = dataset_collect_types(&t->splits[k].data, &s->types, e))) return code;
     if (s->types.n_types == 0)

@@ -34,6 +34,12 @@ static int check_vision(const struct nerve_config *c, const struct visual_shape 
     return 0;
 }
 
+int shape_no_lora(const char *rank, const char *frozen, int layers, struct err *e)
+{
+    return err_set(e, ERR_CONFIG, "%s: LoRA trains in layers that are not frozen, but %s freezes all %d; set one of the two to 0", rank,
+                   frozen, layers);
+}
+
 static int of_vision(const struct nerve_config *c, const struct pretrained_vision *folder, const struct visual_shape *before,
                      struct visual_shape *s, struct err *e)
 {
@@ -44,11 +50,14 @@ static int of_vision(const struct nerve_config *c, const struct pretrained_visio
     s->vit.output = (struct vision_output){.layer = c->model.vision_layer < 0 ? VIT_OUTPUT : c->model.vision_layer,
                                            .class_token = c->model.vision_tokens != CONFIG_TOKENS_PATCHES,
                                            .patch_tokens = c->model.vision_tokens != CONFIG_TOKENS_CLASS};
-    const int layers = s->vit.encoder.layers, wanted = c->model.vision_frozen_layers,
-              frozen = wanted >= 0 ? wanted
-                       : is_folder ? layers
-                                   : 0;
-    s->frozen = frozen > 0 && frozen >= layers;
+    const bool lora = c->model.vision_lora_rank > 0;
+    const int layers = s->vit.encoder.layers, needed = s->vit.output.layer == VIT_OUTPUT ? layers : s->vit.output.layer,
+              wanted = c->model.vision_frozen_layers,
+              frozen = wanted >= 0          ? wanted
+                       : is_folder && !lora ? layers
+                                            : 0;
+    s->frozen = frozen > 0 && frozen >= needed;
+    if (s->frozen && lora) return shape_no_lora("model.vision_lora_rank", "model.vision_frozen_layers", needed, e);
     const enum picture_recipe recipe = s->source == SOURCE_CLIP ? PICTURE_CLIP : PICTURE_VIT;
     if (is_folder) return picture_pipeline_read(c->model.vision, recipe, s->vit.image_size, &s->pipeline, e);
     s->pipeline = goes_on ? before->pipeline : picture_pipeline_of(recipe, s->vit.image_size);

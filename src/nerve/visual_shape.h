@@ -11,6 +11,9 @@
 int visual_shape_make(const struct nerve_config *c, const struct bert_config *text, const struct pretrained_vision *folder,
                       const struct visual_shape *before, struct visual_shape *s, struct err *e);
 
+/* The error of keys that ask for LoRA where all layers are frozen; of the text's encoder, too. */
+int shape_no_lora(const char *rank, const char *frozen, int layers, struct err *e);
+
 /* Word pieces of the longest caption that an encoder takes, wanted being model.caption_length. */
 int visual_shape_caption_length(int wanted, const struct bert_config *encoder);
 

@@ -254,6 +254,23 @@ static void with_a_crf_a_linear_head_is_refused(void **state)
     assert_false(file_exists(path_of("never")));
 }
 
+static void of_a_model_that_looks_at_pictures_the_encoder_of_the_text_goes_out(void **state)
+{
+    (void)state;
+    shell("sed -n 's/^IMGID:\\(.*\\)/\\1.jpg :a picture/p' %s/data/*.txt > %s/data/captions.txt", folder, folder);
+    assert_int_equal(train("looks", "model.fusion=average model.visual=caption model.crf=false model.lora_rank=2 train.epochs=1"), 0);
+    export_answers(0, "all that looks at pictures or captions is left out; `--to hdf5` holds it too", "looks", "looks-folder",
+                   "--to safetensors");
+    export_answers(0, "what LoRA has learned is merged into the matrices", "looks", "looks-folder", "--to safetensors --force");
+    export_answers(64, "its tags come of text and picture, so the text's linear head alone would give others", "looks", "never",
+                   "--to safetensors --head linear");
+    assert_false(file_exists(path_of("never")));
+    export_answers(0, "all of ", "looks", "looks.h5", "--to hdf5");
+    assert_int_equal(train("appends", "model.fusion=append model.visual=caption model.crf=false train.epochs=1"), 0);
+    export_answers(0, "with its linear head", "appends", "appends-folder", "--to safetensors --head linear");
+    assert_folder_holds("appends-folder", "appends/checkpoints/best.h5", "", "");
+}
+
 /* Of a folder that transformers wrote: what goes in comes out, and the family stays. */
 static void a_distilbert_goes_through_to_the_bit(void **state)
 {
@@ -505,6 +522,7 @@ int main(void)
         cmocka_unit_test(an_exported_folder_is_an_encoder_to_the_bit),
         cmocka_unit_test(with_a_linear_head_it_is_a_token_classification_model),
         cmocka_unit_test(with_a_crf_a_linear_head_is_refused),
+        cmocka_unit_test(of_a_model_that_looks_at_pictures_the_encoder_of_the_text_goes_out),
         cmocka_unit_test(a_distilbert_goes_through_to_the_bit),
         cmocka_unit_test(a_directory_that_is_in_use_is_left_alone),
         cmocka_unit_test(a_disk_that_is_full_leaves_nothing),
