@@ -157,6 +157,51 @@ static void a_batch_without_tags_says_o(void **state)
     encoded_free(&x);
 }
 
+/* ---- captions behind tweets ---- */
+
+struct appended {
+    const char *name;
+    int max_length, n;
+    int32_t ids[12], types[12]; /* of the first tweet, "b a" with the caption "a b" */
+};
+static const struct appended APPENDED[] = {
+    {"a caption stands behind its tweet", 100, 7, {CLS, B_, A, SEP, A, B_, SEP}, {0, 0, 0, 0, 1, 1, 1}},
+    {"a caption that fits exactly is whole", 7, 7, {CLS, B_, A, SEP, A, B_, SEP}, {0, 0, 0, 0, 1, 1, 1}},
+    {"a caption that does not fit is cut before its [SEP]", 6, 6, {CLS, B_, A, SEP, A, SEP}, {0, 0, 0, 0, 1, 1}},
+    {"room for a [SEP] alone is no room", 5, 4, {CLS, B_, A, SEP}, {0, 0, 0, 0}},
+    {"no room leaves the tweet", 4, 4, {CLS, B_, A, SEP}, {0, 0, 0, 0}},
+};
+static void caption_is_set_behind_its_tweet(void **state)
+{
+    const struct appended *c = *state;
+    struct encoded x = encode_file("b\tO\na\tB-X\n\nb\tO\n", 4, true);
+    struct visual v;
+    struct batch b = {0};
+    struct err e = {0};
+    static const int32_t order[] = {1, 0};
+    assert_int_equal(visual_of_captions(2, (const char *const[]){"a b", NULL}, w, 100, &v, &e), 0);
+    if (encoded_append(&x, &v, c->max_length, &e)) fail_msg("%s", e.text);
+    const int32_t start[] = {0, c->n, c->n + 3};
+    assert_ints("piece_start", x.piece_start, start, 3);
+    assert_ints("ids", x.ids, c->ids, (size_t)c->n);
+    assert_ints("types", x.types, c->types, (size_t)c->n);
+    assert_ints("ids of the tweet without a caption", x.ids + c->n, (const int32_t[]){CLS, B_, SEP}, 3);
+    assert_ints("its types", x.types + c->n, (const int32_t[]){0, 0, 0}, 3);
+    ASSERT_INTS(x.word_start, {0, 2, 3});
+    ASSERT_INTS(x.first, {1, 2, 1});
+    ASSERT_INTS(x.tags, {0, 1, 0});
+
+    assert_int_equal(batch_reserve(&b, 2, c->n + 3, 3, &e), 0);
+    batch_fill(&b, &x, 2, order, 0);
+    assert_int_equal(b.T, c->n + 3);
+    assert_int_equal(b.W, 3);
+    assert_ints("types of the batch", b.types + 3, c->types, (size_t)c->n);
+    ASSERT_INTS(b.first, {1, 4, 5});
+    batch_free(&b);
+    encoded_free(&x);
+    visual_free(&v);
+}
+
 /* ---- plans ---- */
 
 enum { N_TWEETS = 257 };
@@ -337,9 +382,14 @@ static int end(void **state)
 
 int main(void)
 {
-    enum { N_CUTS = sizeof CUTS / sizeof *CUTS, N_PLANS = sizeof PLANS / sizeof *PLANS, N_OTHER = 9 };
+    enum {
+        N_CUTS = sizeof CUTS / sizeof *CUTS,
+        N_PLANS = sizeof PLANS / sizeof *PLANS,
+        N_APPENDED = sizeof APPENDED / sizeof *APPENDED,
+        N_OTHER = 9
+    };
     static char names[N_PLANS][64];
-    struct CMUnitTest tests[N_OTHER + N_CUTS + 2 * N_PLANS] = {
+    struct CMUnitTest tests[N_OTHER + N_CUTS + N_APPENDED + 2 * N_PLANS] = {
         cmocka_unit_test(each_word_is_cut_by_itself_and_keeps_its_first_piece),
         cmocka_unit_test(a_word_without_a_piece_is_unknown_and_stays_in_step),
         cmocka_unit_test(a_dataset_without_tags_has_none),
@@ -354,6 +404,9 @@ int main(void)
     for (size_t i = 0; i < N_CUTS; i++)
         *at++ =
             (struct CMUnitTest){.name = CUTS[i].name, .test_func = tweet_is_cut_at_a_word, .initial_state = (void *)(uintptr_t)&CUTS[i]};
+    for (size_t i = 0; i < N_APPENDED; i++)
+        *at++ = (struct CMUnitTest){
+            .name = APPENDED[i].name, .test_func = caption_is_set_behind_its_tweet, .initial_state = (void *)(uintptr_t)&APPENDED[i]};
     for (size_t i = 0; i < N_PLANS; i++) {
         void *row = (void *)(uintptr_t)&PLANS[i];
         snprintf(names[i], sizeof names[i], "%s, order", PLANS[i].name);
