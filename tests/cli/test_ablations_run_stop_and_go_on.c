@@ -277,7 +277,8 @@ static void every_form_says_the_same(void **state)
     snprintf(expected, sizeof expected, "\ncrf,2,2,0,%.9g,%.9g,", number(row, "mean"), number(row, "sd"));
     if (!strstr(csv, expected)) fail_msg("'%s' is not in\n%s", expected, csv);
     assert_begins(csv, "row,runs,finished,failed,test F1,test F1 sd,strict,");
-    assert_begins(markdown, "| row | seeds | test F1 | strict | valid F1 | p | time | peak MB |\n| --- | ---: |");
+    assert_begins(markdown,
+                  "| row | seeds | test F1 | strict | valid F1 | ECE | AURC | AUROC confidence | p | time | peak MB |\n| --- | ---: |");
     assert_begins(p.output, "row      seeds ");
     free(markdown);
     free(csv);
@@ -291,19 +292,20 @@ static void columns_are_taken_from_the_runs_files_by_their_paths(void **state)
     (void)state;
     write_file(path_of("columns.yaml"),
                FILE_OF_ROWS "columns:\n  - tag_accuracy\n  - {name: upper, path: \"valid:lenient.micro.f1_interval.1\"}\n"
-                            "  - {name: steps, path: \"run:steps\"}\n  - calibration.ece\n");
+                            "  - {name: steps, path: \"run:steps\"}\n  - calibration.ece\n  - absent.measure\n");
     ablate(&p, "columns.yaml", "went", "");
     assert_int_equal(p.status, 0);
     struct json *table = table_of("went");
     const struct json *columns = json_get(json_at(json_get(table, "rows"), 1), "columns");
-    assert_int_equal(json_size(columns), 4);
+    assert_int_equal(json_size(columns), 5);
     assert_near(number(json_get(columns, "tag_accuracy"), "mean"), number_of("went", RUN[2], "eval/test.json", "tag_accuracy"),
                 "tag_accuracy");
     assert_near(number(json_get(columns, "steps"), "mean"), number_of("went", RUN[2], "run.json", "steps"), "steps");
     assert_true(number(json_get(columns, "upper"), "mean") > 0);
     /* Every run has the same number of steps. */
     assert_near(number(json_get(json_get(json_at(json_get(table, "rows"), 0), "columns"), "steps"), "sd"), 0, "sd");
-    assert_true(json_get(columns, "calibration.ece") && isnan(number(columns, "calibration.ece")));
+    assert_true(number(json_get(columns, "calibration.ece"), "mean") > 0);
+    assert_true(json_get(columns, "absent.measure") && isnan(number(json_get(columns, "absent.measure"), "mean")));
     json_free(table);
     program_free(&p);
     assert_ends(0, NULL, "rows.yaml", "went", "");
