@@ -53,6 +53,10 @@ NERVE_API void nerve_model_close(nerve_model *model); /* NULL is fine */
 NERVE_API int nerve_model_types(const nerve_model *model);
 NERVE_API const char *nerve_model_type(const nerve_model *model, int type); /* NULL where there is none of that number */
 
+/* Where it finds what texts show: a folder of pictures, a file of captions or one of stored features, whichever it looks at. A model is
+ * opened with its run's, where that is there. NERVE_ERROR_USAGE for a model of text alone; after a failure it has what it had. */
+NERVE_API int nerve_model_source(nerve_model *model, const char *path, struct nerve_error *error);
+
 /* ---- predictions ---- */
 
 /* Of the text as it was given: its bytes byte_start .. byte_end - 1, its Unicode characters start .. end - 1. */
@@ -69,10 +73,36 @@ typedef struct nerve_prediction nerve_prediction;
  * nothing is predicted then. A text longer than the model's sequences is cut between words. */
 NERVE_API int nerve_predict(nerve_model *model, size_t n, const char *const *texts, nerve_prediction **prediction,
                             struct nerve_error *error);
+
+/* A text and what it shows: image, a path below the source's folder, or caption, its words, or what the source has for its id. Each but the
+ * text may be NULL. What the model does not take is refused by the text's number; a model of text alone uses none of it. */
+struct nerve_input {
+    const char *text, *id, *image, *caption;
+};
+/* The same as nerve_predict, of inputs that are input_size = sizeof *inputs bytes apart: later versions may have more members. */
+NERVE_API int nerve_predict_inputs(nerve_model *model, size_t n, const struct nerve_input *inputs, size_t input_size,
+                                   nerve_prediction **prediction, struct nerve_error *error);
 NERVE_API void nerve_prediction_free(nerve_prediction *prediction); /* NULL is fine */
 
 /* How many entities a text has, and in *entities the first of them, in the order of the text. They live as long as the prediction. */
 NERVE_API size_t nerve_prediction_entities(const nerve_prediction *prediction, size_t text, const struct nerve_entity **entities);
+
+/* Why what a text shows was not used (a damaged picture, one that is not there, ...), or NULL. It lives as long as the prediction. */
+NERVE_API const char *nerve_prediction_note(const nerve_prediction *prediction, size_t text);
+
+/* How unsure the model is of an entity; what does not exist is NaN: all but margin and entropy of a model without evidence, and image,
+ * conflict and visual_share of a text that shows nothing. docs/method.md says what each is. */
+struct nerve_uncertainty {
+    double aleatoric, epistemic, predictive_scale;
+};
+struct nerve_doubt {
+    struct nerve_uncertainty fused, text, image;
+    double conflict, visual_share, margin, entropy;
+};
+/* Of entity k of a text; doubt_size = sizeof *doubt. NERVE_ERROR_USAGE where there is none, or doubt_size is none that this version knows.
+ */
+NERVE_API int nerve_prediction_doubt(const nerve_prediction *prediction, size_t text, size_t entity, struct nerve_doubt *doubt,
+                                     size_t doubt_size, struct nerve_error *error);
 
 #ifdef __cplusplus
 }

@@ -2,6 +2,7 @@
  * the model is, and that nothing which is missing or hostile stops it. */
 #include "files.h"
 #include "made_pictures.h"
+#include "nerve.h"
 #include "training.h"
 #include <fcntl.h>
 #include <math.h>
@@ -500,6 +501,48 @@ static void a_source_that_was_named_must_be_there(void **state)
     }
 }
 
+/* ---- the library ---- */
+
+static void the_library_sees_what_the_program_does(void **state)
+{
+    (void)state;
+    static const struct nerve_input INPUTS[] = {{.text = TWEET, .id = "p"},
+                                                {.text = TWEET, .image = "below/own.png"},
+                                                {.text = TWEET},
+                                                {.text = TWEET, .image = "bad.jpg"},
+                                                {.text = TWEET, .id = "p", .caption = "x"}};
+    const struct nerve_entity *entities;
+    struct nerve_doubt doubt;
+    struct nerve_error error = {0};
+    nerve_model *model;
+    nerve_prediction *found;
+    if (nerve_model_open(path_of("seen"), &model, &error) || nerve_predict_inputs(model, 4, INPUTS, sizeof *INPUTS, &found, &error))
+        fail_msg("%s", error.text);
+    for (size_t i = 0; i < 4; i++) {
+        const size_t n = nerve_prediction_entities(found, i, &entities);
+        const char *note = nerve_prediction_note(found, i);
+        assert_true(n > 0);
+        assert_int_equal(nerve_prediction_doubt(found, i, 0, &doubt, sizeof doubt, &error), 0);
+        assert_true(doubt.fused.aleatoric > 0 && doubt.text.epistemic > 0 && isfinite(doubt.margin));
+        assert_int_equal(doubt.image.epistemic > 0 && doubt.visual_share > 0 && doubt.conflict >= 0, i < 2);
+        assert_int_equal(isnan(doubt.image.epistemic) && isnan(doubt.visual_share) && isnan(doubt.conflict), i >= 2);
+        assert_int_equal(note && strstr(note, "/bad.jpg: "), i == 3);
+    }
+    nerve_prediction_free(found);
+    assert_int_equal(nerve_predict_inputs(model, 5, INPUTS, sizeof *INPUTS, &found, &error), NERVE_ERROR_USAGE);
+    assert_string_equal(error.text,
+                        "nerve_predict_inputs: text 4 has a 'caption': the model takes 'image', a path below the folder of pictures");
+    assert_int_equal(nerve_model_source(model, "/no/such/folder", &error), NERVE_ERROR_NOINPUT);
+    assert_int_equal(nerve_predict_inputs(model, 1, INPUTS + 1, sizeof *INPUTS, &found, &error), 0); /* still the run's */
+    assert_null(nerve_prediction_note(found, 0));
+    nerve_prediction_free(found);
+    assert_int_equal(nerve_model_source(model, path_of("data/images/below"), &error), 0);
+    assert_int_equal(nerve_predict_inputs(model, 1, INPUTS + 1, sizeof *INPUTS, &found, &error), 0);
+    assert_non_null(strstr(nerve_prediction_note(found, 0), "/below/below/own.png: no"));
+    nerve_prediction_free(found);
+    nerve_model_close(model);
+}
+
 /* ---- hostile pictures ---- */
 
 struct hostile {
@@ -638,9 +681,10 @@ int main(void)
         cmocka_unit_test(the_options_name_other_sources),
         cmocka_unit_test(a_source_that_is_not_there_is_told_once),
         cmocka_unit_test(a_source_that_was_named_must_be_there),
+        cmocka_unit_test(the_library_sees_what_the_program_does),
         cmocka_unit_test(hostile_pictures_are_named_and_prediction_goes_on),
     };
-    size_t n = 12, k = 0;
+    size_t n = 13, k = 0;
     for (size_t i = 0; i < N_MEMBERS; i++, k++) {
         snprintf(names[k], sizeof names[k], "an entity tells how unsure the model is: %s", MEMBERS[i].run);
         tests[n++] = (struct CMUnitTest){

@@ -6,6 +6,7 @@
 #include "json.h"
 #include "nerve.h"
 #include "temporary.h"
+#include <math.h>
 #include <omp.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -302,6 +303,52 @@ static void running_out_of_memory_is_an_error_and_the_model_works_on(void **stat
 #endif
 }
 
+/* ---- what texts show: the stored model looks at text alone ---- */
+
+static void a_model_of_text_alone_uses_nothing_else(void **state)
+{
+    struct wide {
+        struct nerve_input input;
+        double more; /* of a later version */
+    } inputs[SENTENCES_MAX];
+    struct nerve_error error;
+    nerve_prediction *found;
+    const struct nerve_entity *a, *b;
+    struct nerve_doubt doubt;
+    size_t entities = 0;
+    nerve_model *model = open_model();
+    (void)state;
+    memset(inputs, 0xFF, sizeof inputs);
+    for (size_t i = 0; i < n_stored; i++) inputs[i].input = (struct nerve_input){stored_text[i], "id", "image", "caption"};
+    if (nerve_predict_inputs(model, n_stored, &inputs->input, sizeof *inputs, &found, &error)) fail_msg("%s", error.text);
+    nerve_prediction *plain = predict(model, n_stored, stored_texts());
+    for (size_t i = 0; i < n_stored; i++) {
+        const size_t n = nerve_prediction_entities(found, i, &a);
+        assert_int_equal(nerve_prediction_entities(plain, i, &b), n);
+        assert_null(nerve_prediction_note(found, i));
+        for (size_t k = 0; k < n; k++, entities++) {
+            assert_true(a[k].score == b[k].score && a[k].start == b[k].start && a[k].end == b[k].end);
+            assert_int_equal(nerve_prediction_doubt(found, i, k, &doubt, sizeof doubt, &error), 0);
+            assert_true(isfinite(doubt.margin) && isfinite(doubt.entropy));
+            assert_true(isnan(doubt.fused.aleatoric) && isnan(doubt.image.epistemic) && isnan(doubt.conflict) && isnan(doubt.visual_share));
+        }
+        assert_int_equal(nerve_prediction_doubt(found, i, n, &doubt, sizeof doubt, &error), NERVE_ERROR_USAGE);
+    }
+    assert_true(entities > 0);
+    assert_null(nerve_prediction_note(found, n_stored));
+    assert_int_equal(nerve_prediction_doubt(found, 0, 0, &doubt, sizeof doubt - 1, &error), NERVE_ERROR_USAGE);
+    assert_non_null(strstr(error.text, "a doubt of "));
+    nerve_prediction_free(found);
+    assert_int_equal(nerve_predict_inputs(model, n_stored, &inputs->input, 8, &found, &error), NERVE_ERROR_USAGE);
+    assert_null(found);
+    assert_non_null(strstr(error.text, "inputs of 8 bytes"));
+    assert_int_equal(nerve_model_source(model, folder, &error), NERVE_ERROR_USAGE);
+    assert_non_null(strstr(error.text, "the model looks at text alone"));
+    assert_int_equal(nerve_model_source(model, NULL, &error), NERVE_ERROR_USAGE);
+    nerve_prediction_free(plain);
+    nerve_model_close(model);
+}
+
 /* ---- threads ---- */
 
 struct caller {
@@ -437,6 +484,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_opened_is_an_error_with_its_reason),
         cmocka_unit_test(success_leaves_the_error_alone),
         cmocka_unit_test(a_text_that_cannot_be_read_is_named_by_its_number),
+        cmocka_unit_test(a_model_of_text_alone_uses_nothing_else),
         cmocka_unit_test(running_out_of_memory_is_an_error_and_the_model_works_on),
         cmocka_unit_test(threads_may_share_a_model_or_have_their_own),
         cmocka_unit_test(openmp_is_left_to_the_program),
