@@ -26,12 +26,11 @@ digest() { member "$1" digest; }
 # Every field of time or memory stands at the top level under one of these names.
 timeless() { sed -E 's/,?"([a-z_]*_)?(seconds|per_s|mb)":[^,}]*//g; s/,?"eta":[^,}]*//g' "$1/metrics.jsonl"; }
 
-start=$(date +%s%N)
 (train "$work/whole" 2>"$work/whole.log" >/dev/null) || no_run "$work/whole.log"
-span=$((($(date +%s%N) - start) / 1000000))
 whole=$(digest "$work/whole")
 timeless "$work/whole" >"$work/whole.metrics"
 [ -n "$whole" ] && [ -s "$work/whole.metrics" ] || no_run <(echo "the uninterrupted run left no digest or no metrics")
+total=$(wc -l <"$work/whole.metrics")
 [ "$(member "$work/whole" best_epoch)" -gt 1 ] || no_run <(echo "the first epoch was the best: resuming is not put to the test")
 [ "$(member "$work/whole" epochs)" -lt 20 ] || no_run <(echo "all epochs were trained: patience is not put to the test")
 
@@ -39,13 +38,16 @@ for ((round = 1; round <= rounds; round++)); do
   dir=$work/run$round
   signal=KILL
   [ $((round % 4)) -ne 0 ] || signal=TERM
-  # The first kill falls anywhere in the run, its start and end included; some runs are killed twice.
+  # A kill falls behind any line of metrics.jsonl, or before the first, and a moment later: by a run's progress and not by the clock, which a
+  # busy machine stretches. Some runs are killed twice.
   kills=$((1 + round % 2))
   for ((k = 0; k <= kills; k++)); do
     train "$dir" --resume 2>>"$dir.log" >/dev/null &
     pid=$!
     if [ $k -lt $kills ]; then
-      sleep "$(awk -v ms=$((((RANDOM << 15) | RANDOM) % (span + span / 10))) 'BEGIN { printf "%.3f", ms / 1000 }')"
+      target=$((RANDOM % (total + 1)))
+      while kill -0 $pid 2>/dev/null && [ "$(cat "$dir/metrics.jsonl" 2>/dev/null | wc -l)" -lt $target ]; do sleep 0.005; done
+      sleep 0.0$((RANDOM % 30 + 10))
       kill -$signal $pid 2>/dev/null
     fi
     wait $pid 2>/dev/null
