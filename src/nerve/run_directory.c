@@ -182,5 +182,6 @@ int run_keep_previous(const struct run_directory *d, struct err *e)
      * the new one is there. */
     if (link(last, temporary) == 0 ? rename(temporary, previous) : rename(last, previous))
         return err_set(e, ERR_IO, "%s: cannot be kept as previous.h5: %s", last, strerror(errno));
+    unlink(temporary); /* rename leaves it where a killed run had made previous.h5 the same file already */
     return file_sync_directory(previous, e);
 }

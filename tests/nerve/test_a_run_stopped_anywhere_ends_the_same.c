@@ -4,8 +4,10 @@
 #include "files.h"
 #include "progress.h"
 #include "run.h"
+#include "run_directory.h"
 #include "synth.h"
 #include "temporary.h"
+#include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,10 +121,36 @@ static void stopped_anywhere_and_resumed_it_ends_in_the_same_files(void **state)
     }
 }
 
+/* Killed between the two steps of saving, a run finds previous.h5 and last.h5 to be one file. */
+static void a_previous_checkpoint_that_is_the_last_one_leaves_nothing_beside(void **state)
+{
+    (void)state;
+    struct run_directory d;
+    struct err e = {0};
+    char path[2 * PATH_MAX], last[PATH_MAX];
+    snprintf(path, sizeof path, "%s/links", folder);
+    if (run_directory_open(path, RUN_NEW, &d, &e) || run_directory_begin(&d, RUN_NEW, &e) ||
+        run_path(&d, "checkpoints/last.h5", last, &e) || file_write_bytes(last, "weights", 7, &e) || run_keep_previous(&d, &e) ||
+        run_keep_previous(&d, &e))
+        fail_msg("%s", e.text);
+    int n = 0;
+    snprintf(path, sizeof path, "%s/links/checkpoints", folder);
+    DIR *directory = opendir(path);
+    assert_non_null(directory);
+    for (const struct dirent *entry; (entry = readdir(directory)); n++)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && strcmp(entry->d_name, "last.h5") != 0 &&
+            strcmp(entry->d_name, "previous.h5") != 0)
+            fail_msg("%s is left behind", entry->d_name);
+    assert_int_equal(n, 4);
+    closedir(directory);
+    run_directory_close(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stopped_anywhere_and_resumed_it_ends_in_the_same_files),
+        cmocka_unit_test(a_previous_checkpoint_that_is_the_last_one_leaves_nothing_beside),
     };
     return cmocka_run_group_tests_name("a run stopped anywhere ends the same", tests, set_up, tear_down);
 }
