@@ -12,8 +12,8 @@
 
 /* Version of the content. It goes up where a program that reads the one before cannot read what is written now, a new config key
  * included: such a program refuses the number, and not a key that it does not know. What is read: tests/store/formats holds a checkpoint of
- * each. 2: DistilBERT, train.init and the other keys of after 1. */
-enum { MODEL_FORMAT = 2, MODEL_FORMAT_OLDEST = 1 };
+ * each. 2: DistilBERT, train.init and the other keys of after 1. 3: pictures, captions, evidence, LoRA. */
+enum { MODEL_FORMAT = 3, MODEL_FORMAT_OLDEST = 1 };
 
 /* with_optimizer: last.h5, from which training goes on; without: best.h5. Refuses a parameter that is not finite. */
 int trainer_save(const struct trainer *t, const char *path, bool with_optimizer, struct err *e);

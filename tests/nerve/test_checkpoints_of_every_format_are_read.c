@@ -1,8 +1,9 @@
 /* A checkpoint of each format that this program ever wrote lies in tests/store/formats: it opens, and what its model finds in a few
- * sentences is what transformers in float64, with a CRF written out by hand, found with the same weights. A format that this program does
- * not know is refused by its number.
+ * sentences is what transformers in float64, with a CRF written out by hand, found with the same weights (from format 3 on, the model
+ * written out in float64_model.py). A format that this program does not know is refused by its number.
  *
- * FORMATS is the folder: checkpoint-N.h5, of format N, and checkpoint-N.json beside it, {"sentences": [{words, tags, marginals [n][L]}]}.
+ * FORMATS is the folder: checkpoint-N.h5, of format N, and checkpoint-N.json beside it, {"sentences": [{words, tags, marginals [n][L]}]};
+ * of a model with captions and evidence also caption, beliefs {text, image, fused} [n][4] and uncertainty [n][5], see make_checkpoint.py.
  */
 #include "files.h"
 #include "foreign.h"
@@ -10,6 +11,8 @@
 #include "model_store.h"
 #include "reference.h"
 #include "temporary.h"
+#include "uncertainty.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +24,10 @@
 
 #include <cmocka.h>
 
-/* Of a probability: emissions of float32 against float64, five times what the worst of them lose. */
+/* Of a probability, and of beliefs and uncertainties by their size: float32 against float64, five times what the worst of them lose. */
 static const double TOLERANCE = 1e-5;
+/* A conflict is a squared difference, which float loses where text and picture agree; JSON has nine digits. */
+static const double TINY = 1e-8;
 
 static char folder[PATH_MAX];
 
@@ -86,6 +91,66 @@ static void compare_sentence(const struct model *m, const struct json *sentence,
     free(marginals);
 }
 
+/* What the sentences show, as the JSON says. */
+static void see(const struct json *sentences, const struct model *m, struct split *s, struct batch *b)
+{
+    const size_t n = json_size(sentences);
+    const char **captions = calloc(n + 1, sizeof *captions);
+    struct err e = {0};
+    for (size_t i = 0; i < n; i++) captions[i] = json_text(json_get(json_at(sentences, i), "caption"));
+    if (visual_of_captions((int)n, captions, m->wordpiece, m->shape.visual.caption_length, &s->visual, &e) ||
+        visual_batch_reserve(&b->visual, &s->visual, b->B, b->W, s->visual.start[n], &e) ||
+        visual_batch_fill(&b->visual, &s->visual, b->B, b->tweet, b->place, b->word_start, NULL, 1, &e))
+        fail_msg("%s", e.text);
+    assert_true(b->visual.n > 0 && b->visual.n < b->B);
+    free(captions);
+}
+
+static double number(const struct json *rows, int w, int k)
+{
+    double x;
+    if (!json_read_number(json_at(json_at(rows, (size_t)w), (size_t)k), &x)) fail_msg("no number for word %d, column %d", w, k);
+    return x;
+}
+
+static void same(const char *what, int w, int k, double found, double expected)
+{
+    if (!(fabs(found - expected) <= TOLERANCE * fabs(expected) + TINY))
+        fail_msg("%s, word %d, column %d: %.9g instead of %.9g", what, w, k, found, expected);
+}
+
+/* Of the n words from `first` on, each at its tag. */
+static void compare_belief(const char *what, const ag_tensor *belief, int first, int n, const int32_t *tags, const struct json *rows)
+{
+    assert_int_equal(json_size(rows), n);
+    for (int w = 0; w < n; w++) {
+        const evi_nig x = evi_nig_at(belief, first + w, tags[w]);
+        const double found[] = {x.gamma, x.nu, x.alpha, x.beta};
+        for (int k = 0; k < EVI_PLANES; k++) same(what, w, k, found[k], number(rows, w, k));
+    }
+}
+
+static void compare_evidence(const struct forward *f, const struct json *sentence, int first, int n, const int32_t *tags)
+{
+    const struct json *beliefs = json_get(sentence, "beliefs"), *uncertainty = json_get(sentence, "uncertainty");
+    const ag_tensor *text = f->head[MODEL_TEXT], *image = f->head[MODEL_IMAGE];
+    const bool seen = f->present[MODEL_IMAGE][first];
+    assert_int_equal(seen, json_text(json_get(sentence, "caption")) != NULL);
+    compare_belief("text", text, first, n, tags, json_get(beliefs, "text"));
+    compare_belief("fused", f->fused, first, n, tags, json_get(beliefs, "fused"));
+    if (seen) compare_belief("image", image, first, n, tags, json_get(beliefs, "image"));
+    assert_int_equal(json_size(uncertainty), n);
+    for (int w = 0; w < n; w++) {
+        const evi_uncertainty u = evi_uncertainty_of(f->fused, first + w, 1, tags + w);
+        same("aleatoric", w, 0, u.aleatoric, number(uncertainty, w, 0));
+        same("epistemic", w, 1, u.epistemic, number(uncertainty, w, 1));
+        same("predictive scale", w, 2, u.predictive_scale, number(uncertainty, w, 2));
+        if (!seen) continue;
+        same("conflict", w, 3, evi_conflict_of(text, image, first + w, 1, tags + w), number(uncertainty, w, 3));
+        same("visual share", w, 4, evi_visual_share_of(image, f->fused, first + w, 1, tags + w), number(uncertainty, w, 4));
+    }
+}
+
 static void predict_and_compare(const struct model *m, const struct json *sentences)
 {
     struct split s = {0};
@@ -100,13 +165,16 @@ static void predict_and_compare(const struct model *m, const struct json *senten
     batch_fill(&b, &s.encoded, n, tweets, 0);
     const nn_dropout none = {.on = false};
     ag_graph_init(&g);
-    const ag_tensor *emissions = nerve_forward(&g, m, &b, &none).emissions;
+    if (model_sees(m)) see(sentences, m, &s, &b);
+    const struct forward f = nerve_forward(&g, m, &b, &none);
+    const ag_tensor *emissions = f.emissions;
     int32_t *tags = calloc((size_t)b.W, sizeof *tags);
     model_decode(m, emissions, &b, tags);
     for (int i = 0; i < n; i++) {
         const int from = b.word_start[i];
         compare_sentence(m, json_at(sentences, (size_t)i), b.word_start[i + 1] - from, emissions->val + from * ag_cols(emissions),
                          tags + from);
+        if (f.fused) compare_evidence(&f, json_at(sentences, (size_t)i), from, b.word_start[i + 1] - from, tags + from);
     }
     free(tags);
     free(tweets);
@@ -146,7 +214,8 @@ static void types_out_of_order_are_refused(void **state)
     (void)state;
     snprintf(stored, sizeof stored, "%s/checkpoint-%d.h5", FORMATS, MODEL_FORMAT);
     snprintf(path, sizeof path, "%s/types.h5", folder);
-    if (file_read(stored, 1 << 20, &bytes, &size, &e) || checkpoint_open(stored, &c, &e) || checkpoint_text(c, "types", &types, &e) || !types)
+    if (file_read(stored, 1 << 20, &bytes, &size, &e) || checkpoint_open(stored, &c, &e) || checkpoint_text(c, "types", &types, &e) ||
+        !types)
         fail_msg("%s", e.text);
     checkpoint_close(c);
     char *place = memmem(bytes, size, types, strlen(types));
