@@ -72,19 +72,33 @@ static void encode(struct writer *w, png_structp png, png_infop info, const stru
     write_pixels(png, info, p);
 }
 
-int picture_write_png(const char *path, const struct picture *p, struct err *e)
+int picture_encode_png(const struct picture *p, const char *name, void **data, size_t *size, struct err *e)
 {
-    struct writer w = {.path = path, .e = e};
+    struct writer w = {.path = name, .e = e};
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &w, stop_writing, ignore);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (info)
         encode(&w, png, info, p);
     else
-        w.code = err_set(e, ERR_INTERNAL, "%s: libpng cannot start", path);
+        w.code = err_set(e, ERR_INTERNAL, "%s: libpng cannot start", name);
     png_destroy_write_struct(&png, &info);
-    if (!w.code) w.code = file_write_of_many(path, w.data, w.size, e);
-    free(w.data);
-    return w.code;
+    if (w.code) {
+        free(w.data);
+        return w.code;
+    }
+    *data = w.data;
+    *size = w.size;
+    return 0;
+}
+
+int picture_write_png(const char *path, const struct picture *p, struct err *e)
+{
+    void *data = NULL;
+    size_t size = 0;
+    int code = picture_encode_png(p, path, &data, &size, e);
+    if (!code) code = file_write_of_many(path, data, size, e);
+    free(data);
+    return code;
 }
 
 /* ---- reading ---- */

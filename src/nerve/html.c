@@ -39,3 +39,14 @@ void html_write_string(FILE *out, const char *text)
 {
     html_write(out, text, strlen(text));
 }
+
+void html_write_base64(FILE *out, const void *data, size_t size)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *b = data;
+    for (size_t i = 0; i < size; i += 3) {
+        const unsigned left = size - i > 3 ? 3 : (unsigned)(size - i);
+        const unsigned x = (unsigned)b[i] << 16 | (left > 1 ? (unsigned)b[i + 1] << 8 : 0) | (left > 2 ? b[i + 2] : 0);
+        for (unsigned k = 0; k < 4; k++) fputc(k > left ? '=' : digits[x >> (18 - 6 * k) & 63], out);
+    }
+}

@@ -9,4 +9,7 @@
 void html_write(FILE *out, const char *text, size_t size);
 void html_write_string(FILE *out, const char *text);
 
+/* Bytes as they stand in a data: address (RFC 4648). */
+void html_write_base64(FILE *out, const void *data, size_t size);
+
 #endif

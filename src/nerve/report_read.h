@@ -7,6 +7,8 @@
 #include "json.h"
 #include <stdbool.h>
 
+enum { REPORT_RUNS_MAX = 8 }; /* on one page: as many as there are colours */
+
 /* A number that no file gives is NAN, a file that is not there NULL. */
 struct report_data {
     struct json *test, *valid, *run; /* eval/test.json, eval/valid.json, run.json */

@@ -48,6 +48,16 @@ static void write_y_tick(FILE *out, const struct svg_plot *p, double y, double v
     fputs("</text>\n", out);
 }
 
+static int curves_of(const struct svg_plot *p)
+{
+    return 1 + p->n_more;
+}
+
+static const struct curve *curve_of(const struct svg_plot *p, int k)
+{
+    return k ? p->more[k - 1] : p->curve;
+}
+
 /* 1, 2, 5 of each power of ten, or 1 alone where that would be many. */
 static void write_log_ticks(FILE *out, const struct svg_plot *p, const struct axis *y)
 {
@@ -85,8 +95,8 @@ static void write_y_ticks(FILE *out, const struct svg_plot *p, const struct axis
 
 static void write_x_ticks(FILE *out, const struct svg_plot *p, const struct axis *x)
 {
-    /* x counts steps or epochs: no ticks between whole numbers. */
-    const double step = fmax(1, tick_step(x->high - x->low));
+    /* Where x counts steps or epochs: no ticks between whole numbers. */
+    const double step = p->is_share ? 0.2 : fmax(1, tick_step(x->high - x->low));
     const struct ticks t = multiples(step, x->low, x->high);
     for (int i = 0; i < t.n; i++) {
         const double value = (t.first + i) * step;
@@ -101,11 +111,17 @@ static void write_x_ticks(FILE *out, const struct svg_plot *p, const struct axis
 
 static struct axis x_axis(const struct svg_plot *p)
 {
-    struct axis a = {.low = p->curve->points[0].x, .high = p->curve->points[0].x, .from = LEFT + 8, .to = p->width - RIGHT - 8};
-    for (size_t i = 0; i < p->curve->used; i++) {
-        a.low = fmin(a.low, p->curve->points[i].x);
-        a.high = fmax(a.high, p->curve->points[i].x);
+    struct axis a = {.low = INFINITY, .high = -INFINITY, .from = LEFT + 8, .to = p->width - RIGHT - 8};
+    if (p->is_share) {
+        a.low = 0;
+        a.high = 1;
+        return a;
     }
+    for (int k = 0; k < curves_of(p); k++)
+        for (size_t i = 0; i < curve_of(p, k)->used; i++) {
+            a.low = fmin(a.low, curve_of(p, k)->points[i].x);
+            a.high = fmax(a.high, curve_of(p, k)->points[i].x);
+        }
     for (size_t i = 0; p->rug && i < p->rug->used; i++) {
         a.low = fmin(a.low, p->rug->points[i].x);
         a.high = fmax(a.high, p->rug->points[i].x);
@@ -120,11 +136,17 @@ static struct axis x_axis(const struct svg_plot *p)
 
 static struct axis y_axis(const struct svg_plot *p)
 {
-    struct axis a = {.low = p->curve->points[0].low, .high = p->curve->points[0].high, .from = p->height - BOTTOM, .to = TOP};
-    for (size_t i = 0; i < p->curve->used; i++) {
-        a.low = fmin(a.low, p->curve->points[i].low);
-        a.high = fmax(a.high, p->curve->points[i].high);
+    struct axis a = {.low = INFINITY, .high = -INFINITY, .from = p->height - BOTTOM, .to = TOP};
+    if (p->is_share) {
+        a.low = 0;
+        a.high = 1;
+        return a;
     }
+    for (int k = 0; k < curves_of(p); k++)
+        for (size_t i = 0; i < curve_of(p, k)->used; i++) {
+            a.low = fmin(a.low, curve_of(p, k)->points[i].low);
+            a.high = fmax(a.high, curve_of(p, k)->points[i].high);
+        }
     a.is_log = p->is_noisy && a.low > 0 && a.high / a.low > 30;
     if (a.is_log) {
         a.low = log10(a.low);
@@ -151,24 +173,37 @@ static void write_raw(FILE *out, const struct svg_plot *p, const struct axis *x,
     fputs("\"/>\n", out);
 }
 
-static void write_line(FILE *out, const struct svg_plot *p, const struct axis *x, const struct axis *y)
+/* "line", or "line s2" of a curve behind the first. */
+static void write_class(FILE *out, const char *class, int k)
 {
+    if (k) fprintf(out, "class=\"%s s%d\"", class, k);
+    if (!k) fprintf(out, "class=\"%s\"", class);
+}
+
+static void write_line(FILE *out, const struct svg_plot *p, int k, const struct axis *x, const struct axis *y)
+{
+    const struct curve *c = curve_of(p, k);
     double smooth[CURVE_POINTS];
-    if (p->is_noisy) curve_smooth(p->curve, smooth);
-    fprintf(out, "<polyline class=\"line\" points=\"");
-    for (size_t i = 0; i < p->curve->used; i++) {
-        const struct curve_point *q = &p->curve->points[i];
+    if (p->is_noisy) curve_smooth(c, smooth);
+    fputs("<polyline ", out);
+    write_class(out, "line", k);
+    fputs(" points=\"", out);
+    for (size_t i = 0; i < c->used; i++) {
+        const struct curve_point *q = &c->points[i];
         fprintf(out, "%s%.1f,%.1f", i ? " " : "", place(x, q->x), place(y, p->is_noisy ? smooth[i] : q->y));
     }
     fputs("\"/>\n", out);
 }
 
-static void write_dots(FILE *out, const struct svg_plot *p, const struct axis *x, const struct axis *y)
+static void write_dots(FILE *out, const struct svg_plot *p, int k, const struct axis *x, const struct axis *y)
 {
-    for (size_t i = 0; i < p->curve->used; i++) {
-        const struct curve_point *q = &p->curve->points[i];
-        fprintf(out, "<circle class=\"dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\"><title>%s %.0f: %.2f%s</title></circle>\n", place(x, q->x),
-                place(y, q->y), p->x_name, q->x, q->y, p->unit);
+    const struct curve *c = curve_of(p, k);
+    for (size_t i = 0; i < c->used; i++) {
+        const struct curve_point *q = &c->points[i];
+        fputs("<circle ", out);
+        write_class(out, "dot", k);
+        fprintf(out, " cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\"><title>%s %.*f: %.2f%s</title></circle>\n", place(x, q->x), place(y, q->y),
+                p->x_name, p->is_share ? 2 : 0, q->x, q->y, p->unit);
     }
 }
 
@@ -194,9 +229,14 @@ void svg_write(FILE *out, const struct svg_plot *p)
         fprintf(out, "<line class=\"rug\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>\n", at, at, p->height - BOTTOM - 9,
                 p->height - BOTTOM);
     }
-    if (p->is_noisy) write_raw(out, p, &x, &y);
-    if (p->curve->used > 1) write_line(out, p, &x, &y);
-    if (p->has_dots || p->curve->used == 1) write_dots(out, p, &x, &y);
+    if (p->has_diagonal)
+        fprintf(out, "<line class=\"mark\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>\n", place(&x, 0), place(&x, 1), place(&y, 0),
+                place(&y, 1));
+    if (p->is_noisy && !p->n_more) write_raw(out, p, &x, &y);
+    for (int k = 0; k < curves_of(p); k++) {
+        if (curve_of(p, k)->used > 1) write_line(out, p, k, &x, &y);
+        if (p->has_dots || curve_of(p, k)->used == 1) write_dots(out, p, k, &x, &y);
+    }
     if (p->best) write_best(out, p, &x, &y);
     fputs("</svg>\n", out);
 }
