@@ -7,9 +7,10 @@ extern const struct command COMMAND_TRAIN, COMMAND_EVALUATE, COMMAND_PREDICT, CO
 
 /* In the order of a user's work: examples in their help use what those above have made. */
 const struct command *const COMMANDS[] = {
-    &COMMAND_SYNTH,  &COMMAND_DATA,     &COMMAND_TRAIN,      &COMMAND_EVALUATE, &COMMAND_PREDICT,
-    &COMMAND_EXPORT, &COMMAND_FEATURES, &COMMAND_SCORE,      &COMMAND_ABLATE,   &COMMAND_CONFIG,
-    &COMMAND_INFO,   &COMMAND_BENCH,    &COMMAND_COMPLETION, &COMMAND_MANUAL,   NULL,
+    &COMMAND_SYNTH,   &COMMAND_DATA,       &COMMAND_TRAIN,    &COMMAND_EVALUATE,
+    &COMMAND_PREDICT, &COMMAND_EXPORT,     &COMMAND_FEATURES, &COMMAND_SCORE,
+    &COMMAND_REPORT,  &COMMAND_ABLATE,     &COMMAND_CONFIG,   &COMMAND_INFO,
+    &COMMAND_BENCH,   &COMMAND_COMPLETION, &COMMAND_MANUAL,   NULL,
 };
 
 const char CLI_EXIT_STATUS[] = "0 done, 1 a check failed, 64 usage, 65 bad data, 66 no input,\n"

@@ -15,7 +15,7 @@ static int shrink(const struct picture *in, struct picture *out, struct err *e)
 {
     const int longer = in->width > in->height ? in->width : in->height;
     const double scale = longer > THUMBNAIL ? (double)THUMBNAIL / longer : 1;
-    const int width = (int)fmax(1, lround(in->width * scale)), height = (int)fmax(1, lround(in->height * scale));
+    const int width = (int)fmax(1, round(in->width * scale)), height = (int)fmax(1, round(in->height * scale));
     return picture_resize(in, width, height, PICTURE_BILINEAR, (struct picture_window){0, 0, width, height}, out, e);
 }
 

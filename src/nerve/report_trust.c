@@ -57,7 +57,7 @@ void report_write_values(FILE *out, const char *x_name, int n, const struct curv
 static void write_shares(FILE *out, const char *name, const char *x_name, bool has_dots, bool has_diagonal, int n,
                          const struct curve *curves, const struct report_run *runs)
 {
-    const struct curve *shown[REPORT_RUNS_MAX];
+    const struct curve *shown[REPORT_RUNS_MAX] = {0};
     const char *names[REPORT_RUNS_MAX];
     /* Colours are a run's in every plot: one without points takes an empty curve, but the first must have one. */
     for (int k = 0; k < n; k++) {

@@ -4,6 +4,7 @@
 #include "report_read.h"
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,9 +162,11 @@ int report_tweets_read(const char *run_directory, struct report_tweets *t, struc
     if (!code) return 0;
     report_tweets_free(t);
     if (code == ERR_INTERNAL) return err_set(e, code, "%s", why.text);
-    /* Of a configuration's message, which has more, the first line. */
-    why.text[strcspn(why.text, "\n")] = '\0';
-    snprintf(t->why, sizeof t->why, "%s", why.text);
+    /* Of a configuration's message, which has more, the first line; and not where the run lies, so that a page does not depend on it. */
+    const size_t n = strlen(run_directory);
+    const char *text = strncmp(why.text, run_directory, n) == 0 ? why.text + n : why.text;
+    while (*text == '/') text++;
+    snprintf(t->why, sizeof t->why, "%.*s", (int)strcspn(text, "\n"), text);
     return 0;
 }
 
