@@ -38,7 +38,7 @@ const char *const report_style =
     ".wide{overflow-x:auto}\n"
     "table{border-collapse:collapse;width:100%;margin-top:10px;font-variant-numeric:tabular-nums}\n"
     "th,td{padding:6px 10px;text-align:right;border-bottom:1px solid var(--grid);white-space:nowrap}\n"
-    "th:first-child{text-align:left;overflow-wrap:anywhere;white-space:normal}\n"
+    "th:first-child{text-align:left;overflow-wrap:break-word;white-space:normal;min-width:7.5em}\n"
     "thead th{color:var(--quiet);font-weight:500;font-size:13px}\n"
     "thead tr:first-child th{border-bottom:0}\n"
     "thead .side{text-align:left;color:var(--text);font-weight:600;padding-bottom:0}\n"

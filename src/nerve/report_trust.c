@@ -145,7 +145,7 @@ static void begin_runs(FILE *out, int n, const struct report_run *runs)
 {
     fputs("<div class=\"wide\"><table><thead><tr><th></th>", out);
     for (int k = 0; k < n; k++) {
-        fprintf(out, "<th scope=\"col\"><span class=\"key s%d\">", k);
+        fprintf(out, "<th scope=\"col\"><span class=\"%s s%d\">", n > 1 ? "key" : "", k);
         html_write_string(out, runs[k].name);
         fputs("</span></th>", out);
     }
