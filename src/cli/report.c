@@ -40,8 +40,8 @@ static const struct argp ARGP = {
     .doc =
         "Write one page of HTML about one run directory, or up to eight side by side: curves, scores, calibration, risk and coverage, what "
         "corruption did, confusion, and tweets with their pictures or captions."
-        "\vThe page needs no other file and no network. It shows what the runs have: corruption after `nerve evaluate --corrupt`, tweets where "
-        "the data of the run are still there; for what is missing it says so.\n\n"
+        "\vThe page needs no other file and no network. It shows what the runs have: corruption after `nerve evaluate --corrupt`, tweets "
+        "where the data of the run are still there; for what is missing it says so.\n\n"
         "Examples:\n"
         "  nerve report runs/one --out report.html\n"
         "  nerve report runs/one two --out both.html",

@@ -102,7 +102,9 @@ static void write_curves(FILE *out, struct svg_plot plot, size_t member, int n, 
     plot.more = curves + 1;
     plot.n_more = n - 1;
     report_write_legend(out, n, runs);
+    fprintf(out, "<div class=\"%s\">", plot.width > 480 ? "long" : "");
     svg_write(out, &plot);
+    fputs("</div>\n", out);
     report_write_values(out, plot.x_name, n, curves, names);
 }
 

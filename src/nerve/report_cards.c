@@ -111,26 +111,38 @@ static void write_gold(FILE *out, const struct report_tweets *t, int i)
 
 /* ---- how unsure the model is ---- */
 
-static void write_value(FILE *out, double x)
+/* The name stands in the cell, too, for screens that are too narrow for a table. */
+static void write_value(FILE *out, const char *name, double x)
 {
+    fprintf(out, "<td data-name=\"%s\">", name);
     if (isfinite(x)) {
-        fprintf(out, "<td>%.3g</td>", x);
+        fprintf(out, "%.3g</td>", x);
     } else {
-        fputs("<td>&ndash;</td>", out);
+        fputs("&ndash;</td>", out);
     }
 }
 
+static const struct {
+    const char *name, *key, *modality; /* modality NULL: of the entity itself */
+} COLUMNS[] = {
+    {"Confidence", "score", NULL},
+    {"Aleatoric", "aleatoric", NULL},
+    {"Epistemic", "epistemic", NULL},
+    {"Epistemic, text", "epistemic", "text"},
+    {"Epistemic, picture", "epistemic", "image"},
+    {"Conflict", "conflict", NULL},
+    {"Picture\u2019s share", "visual_share", NULL},
+};
+enum { N_COLUMNS = sizeof COLUMNS / sizeof *COLUMNS };
+
 static void write_doubt(FILE *out, const struct report_tweets *t, int i)
 {
-    static const char *const KEYS[] = {"score", "aleatoric", "epistemic"}, *const SIDES[] = {"text", "image"};
     const int from = t->entity_start[i], end = t->entity_start[i + 1];
-    bool has_evidence = false;
-    for (int k = from; k < end; k++) has_evidence = has_evidence || isfinite(report_number(t->entities[k].found, "epistemic"));
-    fputs("<div class=\"wide\"><table><thead><tr><th scope=\"col\">Entity</th><th scope=\"col\">Confidence</th>", out);
-    if (has_evidence)
-        fputs("<th scope=\"col\">Aleatoric</th><th scope=\"col\">Epistemic</th><th scope=\"col\">Epistemic, text</th>"
-              "<th scope=\"col\">Epistemic, picture</th><th scope=\"col\">Conflict</th><th scope=\"col\">Picture&rsquo;s share</th>",
-              out);
+    int columns = 1;
+    for (int k = from; k < end; k++)
+        if (isfinite(report_number(t->entities[k].found, "epistemic"))) columns = N_COLUMNS;
+    fputs("<div class=\"wide\"><table><thead><tr><th scope=\"col\">Entity</th>", out);
+    for (int c = 0; c < columns; c++) fprintf(out, "<th scope=\"col\">%s</th>", COLUMNS[c].name);
     fputs("</tr></thead><tbody>\n", out);
     for (int k = from; k < end && k < from + ENTITIES_MAX; k++) {
         const struct json *x = t->entities[k].found;
@@ -138,12 +150,9 @@ static void write_doubt(FILE *out, const struct report_tweets *t, int i)
         fputs("<tr><th scope=\"row\">", out);
         html_write_string(out, word ? word : "");
         fprintf(out, "%s</th>", t->entities[k].right ? "" : " <span class=\"bad\">wrong</span>");
-        for (int j = 0; j < (has_evidence ? 3 : 1); j++) write_value(out, report_number(x, KEYS[j]));
-        for (int j = 0; j < 2 && has_evidence; j++)
-            write_value(out, report_number(json_get(json_get(x, "modalities"), SIDES[j]), "epistemic"));
-        if (has_evidence) {
-            write_value(out, report_number(x, "conflict"));
-            write_value(out, report_number(x, "visual_share"));
+        for (int c = 0; c < columns; c++) {
+            const struct json *of = COLUMNS[c].modality ? json_get(json_get(x, "modalities"), COLUMNS[c].modality) : x;
+            write_value(out, COLUMNS[c].name, report_number(of, COLUMNS[c].key));
         }
         fputs("</tr>\n", out);
     }
