@@ -67,17 +67,22 @@ static void write_text(FILE *out, const struct report_tweets *t, int i)
     const struct tweet *tweet = &t->split.data.tweets[i];
     int k = t->entity_start[i];
     const int end = t->entity_start[i + 1];
+    bool is_open = false;
     fputs("<p class=\"tweet\">", out);
     for (int w = 0; w < tweet->n_words; w++) {
-        const bool begins = k < end && t->entities[k].span.first == w;
+        /* One that begins within another is not of this program: it stands in the table alone. */
+        while (k < end && !is_open && t->entities[k].span.first < w) k++;
         if (w) fputc(' ', out);
-        if (begins) fprintf(out, "<mark class=\"t%d%s\">", t->entities[k].span.type % COLOURS, t->entities[k].right ? "" : " wrong");
+        if (k < end && t->entities[k].span.first == w) {
+            fprintf(out, "<mark class=\"t%d%s\">", t->entities[k].span.type % COLOURS, t->entities[k].right ? "" : " wrong");
+            is_open = true;
+        }
         html_write_string(out, t->split.data.words[tweet->first_word + w]);
-        /* A found entity that another one overlaps is not of this program: it is in the table alone. */
-        if (k < end && t->entities[k].span.last == w) {
+        if (is_open && t->entities[k].span.last == w) {
             fputs(" <b>", out);
             write_type(out, t, t->entities[k].span.type);
             fputs("</b></mark>", out);
+            is_open = false;
             k++;
         }
     }

@@ -239,79 +239,96 @@ void report_write_comparison(FILE *out, int n, const struct report_run *runs)
 
 enum { KINDS_MAX = 8 };
 
+/* The curves over degrees of each kind of corruption, in the file's order. */
+struct kinds {
+    int n;
+    const char *names[KINDS_MAX];
+    struct curve f1[KINDS_MAX], auroc[KINDS_MAX];
+};
+
+static void add_kind(struct kinds *kinds, const struct json *x)
+{
+    const char *name = json_text(json_get(x, "kind"));
+    int k = 0;
+    while (name && k < kinds->n && strcmp(name, kinds->names[k]) != 0) k++;
+    if (!name || k == KINDS_MAX) return;
+    kinds->names[k] = name;
+    kinds->n = k == kinds->n ? k + 1 : kinds->n;
+    curve_add(&kinds->f1[k], report_number(x, "degree"), report_number(x, "f1"));
+    curve_add(&kinds->auroc[k], report_number(x, "degree"), report_number(x, "auroc"));
+}
+
+static void write_kinds(FILE *out, const char *title, const char *name, int n, const struct curve *curves)
+{
+    const struct curve *shown[KINDS_MAX] = {0};
+    for (int k = 0; k < n; k++) shown[k] = &curves[k];
+    const struct svg_plot plot = {.name = name,
+                                  .x_name = "degree",
+                                  .unit = "",
+                                  .width = 480,
+                                  .height = 300,
+                                  .curve = shown[0],
+                                  .more = shown + 1,
+                                  .n_more = n - 1,
+                                  .is_share = true,
+                                  .has_dots = true};
+    fprintf(out, "<div><h3>%s</h3>\n", title);
+    if (has_points(n, curves)) {
+        svg_write(out, &plot);
+    } else {
+        fputs("<p class=\"quiet\">Left out: the model has no evidence to tell by.</p>\n", out);
+    }
+    fputs("</div>\n", out);
+}
+
+static void write_corruption_values(FILE *out, const struct json *all)
+{
+    fputs("<details class=\"values\"><summary>Values</summary><div class=\"wide\"><table><thead><tr><th scope=\"col\">Kind</th>"
+          "<th scope=\"col\">Degree</th><th scope=\"col\">F1</th><th scope=\"col\">AUROC</th><th scope=\"col\">Measure</th></tr></thead>"
+          "<tbody>\n",
+          out);
+    for (size_t i = 0; i < json_size(all); i++) {
+        const struct json *x = json_at(all, i);
+        const char *kind = json_text(json_get(x, "kind")), *measure = json_text(json_get(x, "measure"));
+        fputs("<tr><th scope=\"row\">", out);
+        html_write_string(out, kind ? kind : "");
+        fputs("</th>", out);
+        write_number(out, "%.2f", report_number(x, "degree"));
+        write_number(out, "%.2f", 100 * report_number(x, "f1"));
+        write_number(out, "%.3f", report_number(x, "auroc"));
+        fputs("<td>", out);
+        html_write_string(out, measure ? measure : "");
+        fputs("</td></tr>\n", out);
+    }
+    fputs("</tbody></table></div></details>\n", out);
+}
+
 void report_write_corruption(FILE *out, const struct report_run *run)
 {
     const struct json *all = json_get(run->data.test, "corruption");
-    const char *kinds[KINDS_MAX];
-    struct curve *f1 = calloc(2 * KINDS_MAX, sizeof *f1), *auroc = f1 + KINDS_MAX;
-    int n = 0;
-    if (!f1) return;
+    struct kinds *kinds = calloc(1, sizeof *kinds);
+    if (!kinds) return;
+    for (size_t i = 0; i < json_size(all); i++) add_kind(kinds, json_at(all, i));
     fputs("<section><h2>When pictures and words get bad</h2>\n", out);
-    if (!json_size(all)) fputs("<p class=\"quiet\">Left out: the run was not evaluated with --corrupt.</p>\n", out);
-    for (size_t i = 0; i < json_size(all); i++) {
-        const struct json *x = json_at(all, i);
-        const char *kind = json_text(json_get(x, "kind"));
-        int k = 0;
-        while (kind && k < n && strcmp(kind, kinds[k]) != 0) k++;
-        if (!kind || k == KINDS_MAX) continue;
-        kinds[k] = kind;
-        n = k == n ? n + 1 : n;
-        curve_add(&f1[k], report_number(x, "degree"), report_number(x, "f1"));
-        curve_add(&auroc[k], report_number(x, "degree"), report_number(x, "auroc"));
-    }
-    if (n) {
+    if (kinds->n) {
         fputs("<p class=\"quiet\">Degree 0 is unchanged, 1 leaves nothing. AUROC: does the named measure tell corrupted tweets from clean "
               "ones?</p>\n<p class=\"legend\">",
               out);
-        for (int k = 0; k < n; k++) {
+        for (int k = 0; k < kinds->n; k++) {
             fprintf(out, "<span class=\"key s%d\">", k);
-            html_write_string(out, kinds[k]);
+            html_write_string(out, kinds->names[k]);
             fputs("</span> ", out);
         }
         fputs("</p>\n<div class=\"pair\">", out);
-        for (int side = 0; side < 2; side++) {
-            const struct curve *shown[KINDS_MAX];
-            const struct curve *curves = side ? auroc : f1;
-            for (int k = 0; k < n; k++) shown[k] = &curves[k];
-            const struct svg_plot plot = {.name = side ? "AUROC over degree" : "F1 over degree",
-                                          .x_name = "degree",
-                                          .unit = "",
-                                          .width = 480,
-                                          .height = 300,
-                                          .curve = shown[0],
-                                          .more = shown + 1,
-                                          .n_more = n - 1,
-                                          .is_share = true,
-                                          .has_dots = true};
-            fprintf(out, "<div><h3>%s</h3>\n", side ? "AUROC of clean against corrupted" : "F1, lenient");
-            if (has_points(n, curves))
-                svg_write(out, &plot);
-            else
-                fputs("<p class=\"quiet\">Left out: the model has no evidence to tell by.</p>\n", out);
-            fputs("</div>\n", out);
-        }
-        fputs(
-            "</div>\n<details class=\"values\"><summary>Values</summary><div class=\"wide\"><table><thead><tr><th scope=\"col\">Kind</th>"
-            "<th scope=\"col\">Degree</th><th scope=\"col\">F1</th><th scope=\"col\">AUROC</th><th scope=\"col\">Measure</th></tr></thead>"
-            "<tbody>\n",
-            out);
-        for (size_t i = 0; i < json_size(all); i++) {
-            const struct json *x = json_at(all, i);
-            const char *kind = json_text(json_get(x, "kind")), *measure = json_text(json_get(x, "measure"));
-            fputs("<tr><th scope=\"row\">", out);
-            html_write_string(out, kind ? kind : "");
-            fputs("</th>", out);
-            write_number(out, "%.2f", report_number(x, "degree"));
-            write_number(out, "%.2f", 100 * report_number(x, "f1"));
-            write_number(out, "%.3f", report_number(x, "auroc"));
-            fputs("<td>", out);
-            html_write_string(out, measure ? measure : "");
-            fputs("</td></tr>\n", out);
-        }
-        fputs("</tbody></table></div></details>\n", out);
+        write_kinds(out, "F1, lenient", "F1 over degree", kinds->n, kinds->f1);
+        write_kinds(out, "AUROC of clean against corrupted", "AUROC over degree", kinds->n, kinds->auroc);
+        fputs("</div>\n", out);
+        write_corruption_values(out, all);
+    } else {
+        fputs("<p class=\"quiet\">Left out: the run was not evaluated with --corrupt.</p>\n", out);
     }
     fputs("</section>\n", out);
-    free(f1);
+    free(kinds);
 }
 
 /* ---- confusion ---- */

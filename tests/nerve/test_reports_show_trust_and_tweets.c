@@ -299,6 +299,19 @@ static void entities_that_stand_twice_are_counted_once(void **state)
     row_is("invented", "1");
 }
 
+static void entities_that_overlap_leave_the_markup_whole(void **state)
+{
+    (void)state;
+    put("data/test.txt", "a\tO\nb\tO\nc\tO\n\n");
+    put("first/predictions.jsonl",
+        "{\"text\":\"a b c\",\"entities\":[{\"entity_group\":\"PER\",\"score\":0.5,\"word\":\"a b\",\"start\":0,\"end\":3},"
+        "{\"entity_group\":\"LOC\",\"score\":0.5,\"word\":\"b c\",\"start\":2,\"end\":5}]}\n");
+    make_one();
+    assert_int_equal(count("<mark "), 1);
+    assert_int_equal(count("</mark>"), 1);
+    has("<th scope=\"row\">b c <span class=\"bad\">wrong</span></th>");
+}
+
 /* ---- several ---- */
 
 static void several_runs_stand_side_by_side(void **state)
@@ -355,7 +368,7 @@ static void base64_is_rfc_4648s(void **state)
     }
 }
 
-enum { OTHERS = 9 };
+enum { OTHERS = 10 };
 
 int main(void)
 {
@@ -365,6 +378,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_page_of_many_tweets_with_large_pictures_is_bounded, start, end),
         cmocka_unit_test_setup_teardown(a_tweet_that_is_too_long_is_not_shown, start, end),
         cmocka_unit_test_setup_teardown(entities_that_stand_twice_are_counted_once, start, end),
+        cmocka_unit_test_setup_teardown(entities_that_overlap_leave_the_markup_whole, start, end),
         cmocka_unit_test_setup_teardown(several_runs_stand_side_by_side, start, end),
         cmocka_unit_test_setup_teardown(a_run_without_curves_or_scores_stands_beside_others, start, end),
         cmocka_unit_test_setup_teardown(more_runs_than_colours_are_refused, start, end),
