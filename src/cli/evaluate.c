@@ -59,13 +59,13 @@ static error_t parse(int key, char *text, struct argp_state *state)
         a->request.seed = (uint32_t)cli_integer(state, "--seed", text, 0, UINT32_MAX);
         return 0;
     case OPTION_IMAGES:
-        a->request.images = text;
+        a->request.given.images = text;
         return 0;
     case OPTION_CAPTIONS:
-        a->request.captions = text;
+        a->request.given.captions = text;
         return 0;
     case OPTION_FEATURES:
-        a->request.features = text;
+        a->request.given.features = text;
         return 0;
     case 't':
         a->threads = (int)cli_integer(state, "--threads", text, 1, 1024);
@@ -123,7 +123,7 @@ static int store(const struct arguments *a, const struct json *json, struct err 
     const struct evaluate_request *r = &a->request;
     char name[32], path[PATH_MAX];
     struct stat s;
-    if (r->n_corruptions == 0 || r->directory || r->images || r->captions || r->features) return 0;
+    if (r->n_corruptions == 0 || r->directory || r->given.images || r->given.captions || r->given.features) return 0;
     if (stat(a->model, &s) || !S_ISDIR(s.st_mode)) return 0;
     snprintf(name, sizeof name, "eval/%s.json", SPLIT_NAMES[r->split]);
     char *text = json_dump(json, 2);

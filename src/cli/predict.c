@@ -26,7 +26,8 @@ enum {
 enum { KEY_IMAGES = 256, KEY_CAPTIONS, KEY_FEATURES };
 
 struct arguments {
-    const char *model, *file, *images, *captions, *features;
+    const char *model, *file;
+    struct visual_given given;
     enum input_format input;
     enum print_format output;
     bool output_given;
@@ -69,13 +70,13 @@ static error_t parse(int key, char *text, struct argp_state *state)
         a->output_given = true;
         return 0;
     case KEY_IMAGES:
-        a->images = text;
+        a->given.images = text;
         return 0;
     case KEY_CAPTIONS:
-        a->captions = text;
+        a->given.captions = text;
         return 0;
     case KEY_FEATURES:
-        a->features = text;
+        a->given.features = text;
         return 0;
     case 'b':
         a->batch = (int)cli_integer(state, "--batch", text, 1, 100000);
@@ -206,23 +207,13 @@ static int predict_lines(struct work *w, struct line_stream *lines, struct predi
 
 /* ---- the command ---- */
 
-static void warn_of_unused(const char *option, const char *given, bool used)
-{
-    if (given && !used) log_warning("%s is not used: the model does not look at it", option);
-}
-
 /* What the model looks at, from the option that names it or from its run. */
 static int open_source(struct work *w, struct err *e)
 {
-    const struct arguments *a = w->arguments;
+    const struct nerve_config *c = &w->model.config;
     const struct model_shape *shape = &w->model.model.shape;
-    const enum config_visual kind = shape->visual.source;
-    const bool pictures = kind == SOURCE_VIT || kind == SOURCE_CLIP;
-    warn_of_unused("--images", a->images, pictures);
-    warn_of_unused("--captions", a->captions, kind == SOURCE_CAPTION);
-    warn_of_unused("--features", a->features, kind == SOURCE_FEATURES);
-    const char *path = pictures ? a->images : kind == SOURCE_CAPTION ? a->captions : a->features;
-    return visual_source_open_for_prediction(&w->model.config, shape, path, &w->source, e);
+    const char *given = visual_given_path(&w->arguments->given, shape);
+    return given ? visual_source_open_at(c, shape, given, &w->source, e) : visual_source_open_if_there(c, shape, &w->source, e);
 }
 
 static int open_input(const char *file, int *fd, struct err *e)

@@ -68,9 +68,8 @@ int captions_read(const char *path, struct captions *out, struct err *e)
     int code = file_read(path, FILE_MAX, &c.text, &size, e);
     if (code) return code;
     code = read_lines(&c, size, path, e);
-    if (!code && c.n == 0) code = err_set(e, ERR_DATA, "%s: no caption: a line is `<id>.jpg :caption`", path);
     if (!code) {
-        qsort(c.at, (size_t)c.n, sizeof *c.at, by_id);
+        if (c.n > 0) qsort(c.at, (size_t)c.n, sizeof *c.at, by_id);
         code = refuse_twice(&c, path, e);
     }
     if (code)

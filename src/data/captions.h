@@ -19,7 +19,8 @@ struct captions {
     char *text;         /* into which they point */
 };
 
-/* A line without " :", bad UTF-8, an id that stands twice, or no caption at all: ERR_DATA with file:line. */
+/* A line without " :", bad UTF-8, or an id that stands twice: ERR_DATA with file:line. A file without a line is one in which no id has a
+ * caption. */
 int captions_read(const char *path, struct captions *out, struct err *e);
 void captions_free(struct captions *c);
 

@@ -5,9 +5,6 @@
 #include "files.h"
 #include "log.h"
 #include "subset.h"
-#include "visual_source.h"
-#include <stdio.h>
-#include <string.h>
 
 struct work {
     struct loaded_model *m;
@@ -21,45 +18,12 @@ struct work {
     struct parts_of_split parts;
 };
 
-/* ---- what is asked for ---- */
-
-/* The file or folder that stands in for the run's own; NULL: none. */
-static int find_given(const struct work *w, const char **given, struct err *e)
-{
-    static const char *const LOOKS_AT[] = {[SOURCE_NONE] = "nothing but words",
-                                           [SOURCE_VIT] = "pictures (--images)",
-                                           [SOURCE_CLIP] = "pictures (--images)",
-                                           [SOURCE_CAPTION] = "captions (--captions)",
-                                           [SOURCE_FEATURES] = "stored features (--features)"};
-    const enum config_visual source = w->m->model.shape.visual.source;
-    const struct {
-        const char *option, *path;
-        bool suits;
-    } options[] = {
-        {"--images", w->r->images, source == SOURCE_VIT || source == SOURCE_CLIP},
-        {"--captions", w->r->captions, source == SOURCE_CAPTION},
-        {"--features", w->r->features, source == SOURCE_FEATURES},
-    };
-    *given = NULL;
-    for (size_t k = 0; k < sizeof options / sizeof *options; k++) {
-        if (!options[k].path) continue;
-        if (!options[k].suits) return err_set(e, ERR_USAGE, "%s: %s looks at %s", options[k].option, w->m->path, LOOKS_AT[source]);
-        *given = options[k].path;
-    }
-    return 0;
-}
-
 static int open_visual(struct work *w, struct err *e)
 {
-    static struct nerve_config config;
-    const char *given;
-    int code = find_given(w, &given, e);
-    if (code || !given) return code ? code : visual_source_open(&w->m->config, &w->m->model.shape, w->r->directory, &w->visual, e);
-    config = w->m->config;
-    char *key = w->r->images ? config.data.images : w->r->captions ? config.data.captions : config.data.features;
-    if (strlen(given) >= CONFIG_TEXT_SIZE) return err_set(e, ERR_NOINPUT, "%.100s...: the path is too long", given);
-    strcpy(key, given);
-    return visual_source_open(&config, &w->m->model.shape, "", &w->visual, e);
+    const struct loaded_model *m = w->m;
+    const char *given = visual_given_path(&w->r->given, &m->model.shape);
+    return given ? visual_source_open_at(&m->config, &m->model.shape, given, &w->visual, e)
+                 : visual_source_open(&m->config, &m->model.shape, w->r->directory, &w->visual, e);
 }
 
 static int read_split(const struct work *w, enum split_name which, struct split *s, struct err *e)

@@ -5,11 +5,12 @@
 #include "corrupt.h"
 #include "loaded_model.h"
 #include "score.h"
+#include "visual_source.h"
 
 struct evaluate_request {
     const char *directory; /* of the data; NULL: the run's own */
     enum split_name split;
-    const char *images, *captions, *features; /* relative to the current directory; NULL: what the run's keys name */
+    struct visual_given given; /* instead of what the run's keys name */
     int n_corruptions;
     const struct corruption *corruptions;
     uint32_t seed; /* of what corruptions draw */

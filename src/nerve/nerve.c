@@ -91,7 +91,7 @@ static void open_files(const struct opening *o)
 {
     struct loaded_model *m = &o->model->loaded;
     if (loaded_model_open(o->path, m, o->e)) return;
-    if (visual_source_open_for_prediction(&m->config, &m->model.shape, NULL, &o->model->source, o->e)) loaded_model_close(m);
+    if (visual_source_open_if_there(&m->config, &m->model.shape, &o->model->source, o->e)) loaded_model_close(m);
 }
 
 static void open_model(void *context)
@@ -150,7 +150,7 @@ int nerve_model_source(nerve_model *model, const char *path, struct nerve_error 
         err_set(&e, ERR_USAGE, "nerve_model_source: the model looks at text alone");
     else {
         pthread_mutex_lock(&process);
-        const int code = visual_source_open_for_prediction(&model->loaded.config, &model->loaded.model.shape, path, &source, &e);
+        const int code = visual_source_open_at(&model->loaded.config, &model->loaded.model.shape, path, &source, &e);
         pthread_mutex_unlock(&process);
         pthread_mutex_lock(&model->lock);
         if (!code) {

@@ -16,12 +16,14 @@ static int open_file(const struct nerve_config *c, const struct model_shape *s, 
     const char *name = v->kind == SOURCE_CAPTION ? c->data.captions : v->kind == SOURCE_FEATURES ? c->data.features : c->data.images;
     int code = path_join(v->path, sizeof v->path, directory ? directory : c->data.dir, name, e);
     if (code) return code;
-    if (v->kind == SOURCE_CAPTION)
+    if (v->kind == SOURCE_CAPTION) {
         code = captions_read(v->path, &v->captions, e);
-    else if (v->kind == SOURCE_FEATURES)
+        if (!code && v->captions.n == 0) log_warning("%s holds no caption: every tweet goes without", v->path);
+    } else if (v->kind == SOURCE_FEATURES) {
         code = features_open(v->path, &v->features, e);
-    else
+    } else {
         code = picture_folder_open(v->path, &v->folder, e);
+    }
     if (code == ERR_NOINPUT) return err_prefix(e, "%s: ", KEYS[v->kind]);
     if (code || v->kind != SOURCE_FEATURES) return code;
     const struct features_source source = features_source(v->features);
@@ -51,24 +53,28 @@ void visual_source_close(struct visual_source *v)
     *v = (struct visual_source){0};
 }
 
-int visual_source_open_for_prediction(const struct nerve_config *c, const struct model_shape *s, const char *path,
-                                      struct visual_source *out, struct err *e)
+int visual_source_open_at(const struct nerve_config *c, const struct model_shape *s, const char *path, struct visual_source *out,
+                          struct err *e)
+{
+    const enum config_visual kind = s->visual.source;
+    struct nerve_config own = *c;
+    char *key = kind == SOURCE_CAPTION ? own.data.captions : kind == SOURCE_FEATURES ? own.data.features : own.data.images;
+    if (strlen(path) >= CONFIG_TEXT_SIZE) return err_set(e, ERR_NOINPUT, "%.100s...: the path is too long", path);
+    strcpy(key, path);
+    return visual_source_open(&own, s, "", out, e);
+}
+
+int visual_source_open_if_there(const struct nerve_config *c, const struct model_shape *s, struct visual_source *out, struct err *e)
 {
     static const char *const THINGS[] = {
         [SOURCE_VIT] = "pictures", [SOURCE_CLIP] = "pictures", [SOURCE_CAPTION] = "captions", [SOURCE_FEATURES] = "features"};
     const enum config_visual kind = s->visual.source;
-    struct nerve_config own = *c;
+    const char *key = kind == SOURCE_CAPTION ? c->data.captions : kind == SOURCE_FEATURES ? c->data.features : c->data.images;
     struct err missing = {0};
-    char *key = kind == SOURCE_CAPTION ? own.data.captions : kind == SOURCE_FEATURES ? own.data.features : own.data.images;
     *out = (struct visual_source){.kind = kind, .refuse_bad = c->data.bad_image == CONFIG_BAD_IMAGE_ERROR};
     if (kind == SOURCE_NONE) return 0;
-    if (path) {
-        const int n = snprintf(key, CONFIG_TEXT_SIZE, "%s", path);
-        if (n >= CONFIG_TEXT_SIZE) return err_set(e, ERR_NOINPUT, "%.100s...: the path is too long", path);
-        return visual_source_open(&own, s, "", out, e);
-    }
     if (c->data.dir[0] && key[0]) {
-        const int code = visual_source_open(&own, s, NULL, out, &missing);
+        const int code = visual_source_open(c, s, NULL, out, &missing);
         if (!code) return 0;
         if (code != ERR_NOINPUT) {
             *e = missing;
@@ -78,6 +84,27 @@ int visual_source_open_for_prediction(const struct nerve_config *c, const struct
     log_warning("the model looks at %s and none are known%s%s: texts are predicted without", THINGS[kind], missing.text[0] ? ": " : "",
                 missing.text);
     return 0;
+}
+
+const char *visual_given_path(const struct visual_given *given, const struct model_shape *s)
+{
+    const enum config_visual kind = s->visual.source;
+    const struct {
+        const char *option, *path;
+        bool is_looked_at;
+    } options[] = {
+        {"--images", given->images, kind == SOURCE_VIT || kind == SOURCE_CLIP},
+        {"--captions", given->captions, kind == SOURCE_CAPTION},
+        {"--features", given->features, kind == SOURCE_FEATURES},
+    };
+    const char *path = NULL;
+    for (size_t k = 0; k < sizeof options / sizeof *options; k++) {
+        if (options[k].is_looked_at)
+            path = options[k].path;
+        else if (options[k].path)
+            log_warning("%s is not used: the model does not look at it", options[k].option);
+    }
+    return path;
 }
 
 /* ---- a split ---- */

@@ -20,10 +20,19 @@ struct visual_source {
  * ERR_NOINPUT where it is not there: the message names the key. */
 int visual_source_open(const struct nerve_config *c, const struct model_shape *s, const char *directory, struct visual_source *out,
                        struct err *e);
-/* The same for a model that predicts: path, relative to the current directory, or where it is NULL that of the run (data.dir). Where the
- * run's is not there, or no run is known, the log says so and *out holds no file. */
-int visual_source_open_for_prediction(const struct nerve_config *c, const struct model_shape *s, const char *path,
-                                      struct visual_source *out, struct err *e);
+/* The same at a path, relative to the current directory, that stands in for the key's. */
+int visual_source_open_at(const struct nerve_config *c, const struct model_shape *s, const char *path, struct visual_source *out,
+                          struct err *e);
+/* The run's own for a model that predicts: where it is not there, or no run is known, the log says so and *out holds no file. */
+int visual_source_open_if_there(const struct nerve_config *c, const struct model_shape *s, struct visual_source *out, struct err *e);
+
+/* What --images, --captions and --features name; each may be NULL. */
+struct visual_given {
+    const char *images, *captions, *features;
+};
+/* The one of them that a model of this shape looks at, or NULL. The log names the others: they are not used. */
+const char *visual_given_path(const struct visual_given *given, const struct model_shape *s);
+
 void visual_source_close(struct visual_source *v);
 
 /* What the tweets of an encoded split show, found by their ids: fills s->visual, and with FUSION_APPEND sets captions behind the tweets.

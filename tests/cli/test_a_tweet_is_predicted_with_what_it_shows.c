@@ -470,6 +470,16 @@ static void a_source_that_is_not_there_is_told_once(void **state)
     free(empty);
     free(errors);
 
+    /* A file of captions in which there is none is one. */
+    alone = answer(0, "told", "{\"id\":\"p\",\"text\":\"" TWEET "\"}\n", "--captions /dev/null", &errors);
+    assert_string_equal(errors, "warning: /dev/null holds no caption: every tweet goes without\n");
+    free(errors);
+    empty = answer(0, "told.h5", "{\"id\":\"p\",\"text\":\"" TWEET "\"}\n", "", &errors);
+    assert_string_equal(alone, empty);
+    free(alone);
+    free(empty);
+    free(errors);
+
     /* A caption that stands in the line needs no file. */
     alone = rest = answer(0, "told.h5", "{\"caption\":\"a man\",\"text\":\"" TWEET "\"}\n{\"text\":\"" TWEET "\"}\n", "", &errors);
     char *texts[2];
@@ -491,7 +501,7 @@ static void a_source_that_was_named_must_be_there(void **state)
     } CASES[] = {
         {66, "seen", "--images /no/such/folder", "data.images: /no/such/folder: cannot open the folder of pictures"},
         {66, "told", "--captions /no/such/file", "data.captions: /no/such/file"},
-        {65, "told", "--captions /dev/null", "/dev/null: no caption"},
+        {66, "seen", "--images /dev/null", "data.images: /dev/null: cannot open the folder of pictures"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         char *errors, *output = answer(CASES[i].status, CASES[i].run, "a\n", CASES[i].arguments, &errors);

@@ -391,12 +391,26 @@ static void other_captions_are_read_from_the_file_that_is_named(void **state)
     snprintf(more, sizeof more, "--captions %s/pictures/captions.txt", folder);
     char *own = printed(more), *usual = printed("");
     assert_string_equal(own, usual);
+    char *other = printed("--images /no/such/folder");
+    assert_string_equal(other, usual);
+    free(other);
     json_free(a);
     json_free(b);
     free(without);
     free(missing);
     free(own);
     free(usual);
+}
+
+static void an_option_that_the_model_has_no_use_for_is_named(void **state)
+{
+    struct program p;
+    (void)state;
+    run_with(&p, "evaluate --model %s/whole --json --captions /no/such/file --features /no/such/file", folder);
+    assert_int_equal(p.status, 0);
+    assert_non_null(strstr(p.errors, "warning: --captions is not used: the model does not look at it\n"));
+    assert_non_null(strstr(p.errors, "warning: --features is not used: the model does not look at it\n"));
+    program_free(&p);
 }
 
 static void the_table_tells_the_same(void **state)
@@ -426,9 +440,6 @@ static void what_does_not_suit_is_refused_in_words(void **state)
         {"evidence", "-c typos", 64, "the degree is missing"},
         {"evidence", "-c typos:2", 64, "'2' is no degree"},
         {"evidence", "-c typos:1 --seed x", 64, "--seed"},
-        {"evidence", "--images pictures", 64, "--images: "},
-        {"evidence", "--images pictures", 64, "looks at captions (--captions)"},
-        {"whole", "--captions captions.txt", 64, "looks at nothing but words"},
         {"evidence", "--captions absent.txt", 66, "absent.txt"},
     };
     (void)state;
@@ -483,6 +494,7 @@ int main(void)
         cmocka_unit_test(corruption_is_printed_and_stored_and_the_rest_stays),
         cmocka_unit_test(the_same_seed_gives_the_same_bytes_and_nothing_is_stored_for_other_data),
         cmocka_unit_test(other_captions_are_read_from_the_file_that_is_named),
+        cmocka_unit_test(an_option_that_the_model_has_no_use_for_is_named),
         cmocka_unit_test(the_table_tells_the_same),
         cmocka_unit_test(what_does_not_suit_is_refused_in_words),
         cmocka_unit_test(without_validation_it_is_said_what_cannot_be_done),
