@@ -27,7 +27,7 @@ static bool write_picture(FILE *out, const struct report_tweets *t, const char *
     void *png = NULL;
     size_t size = 0;
     bool done = false;
-    if (!t->images || picture_read(t->images, id, t->config.data.exif_orientation, &whole, &none)) return false;
+    if (!t->images || picture_read(t->images, id, t->run.config.data.exif_orientation, &whole, &none)) return false;
     if (!shrink(&whole, &small, &none) && !picture_encode_png(&small, id, &png, &size, &none)) {
         fprintf(out, "<img alt=\"picture of the tweet\" width=\"%d\" height=\"%d\" src=\"data:image/png;base64,", small.width,
                 small.height);
@@ -59,28 +59,28 @@ static void write_caption(FILE *out, const char *caption)
 
 static void write_type(FILE *out, const struct report_tweets *t, int type)
 {
-    html_write_string(out, t->types.types[type]);
+    html_write_string(out, t->run.types.types[type]);
 }
 
 static void write_text(FILE *out, const struct report_tweets *t, int i)
 {
-    const struct tweet *tweet = &t->split.data.tweets[i];
-    int k = t->entity_start[i];
-    const int end = t->entity_start[i + 1];
+    const struct tweet *tweet = &t->run.split.data.tweets[i];
+    int k = t->run.entity_start[i];
+    const int end = t->run.entity_start[i + 1];
     bool is_open = false;
     fputs("<p class=\"tweet\">", out);
     for (int w = 0; w < tweet->n_words; w++) {
         /* One that begins within another is not of this program: it stands in the table alone. */
-        while (k < end && !is_open && t->entities[k].span.first < w) k++;
+        while (k < end && !is_open && t->run.entities[k].span.first < w) k++;
         if (w) fputc(' ', out);
-        if (k < end && t->entities[k].span.first == w) {
-            fprintf(out, "<mark class=\"t%d%s\">", t->entities[k].span.type % COLOURS, t->entities[k].right ? "" : " wrong");
+        if (k < end && t->run.entities[k].span.first == w) {
+            fprintf(out, "<mark class=\"t%d%s\">", t->run.entities[k].span.type % COLOURS, t->run.entities[k].right ? "" : " wrong");
             is_open = true;
         }
-        html_write_string(out, t->split.data.words[tweet->first_word + w]);
-        if (is_open && t->entities[k].span.last == w) {
+        html_write_string(out, t->run.split.data.words[tweet->first_word + w]);
+        if (is_open && t->run.entities[k].span.last == w) {
             fputs(" <b>", out);
-            write_type(out, t, t->entities[k].span.type);
+            write_type(out, t, t->run.entities[k].span.type);
             fputs("</b></mark>", out);
             is_open = false;
             k++;
@@ -92,20 +92,20 @@ static void write_text(FILE *out, const struct report_tweets *t, int i)
 /* Gold entities that were not found as they are. */
 static void write_gold(FILE *out, const struct report_tweets *t, int i)
 {
-    const struct tweet *tweet = &t->split.data.tweets[i];
+    const struct tweet *tweet = &t->run.split.data.tweets[i];
     struct span *gold = calloc((size_t)tweet->n_words + 1, sizeof *gold);
-    const int n = gold ? report_tweets_gold(t, i, gold) : 0;
+    const int n = gold ? run_tweets_gold(&t->run, i, gold) : 0;
     int shown = 0;
     for (int g = 0; g < n && shown < ENTITIES_MAX; g++) {
         bool found = false;
-        for (int k = t->entity_start[i]; k < t->entity_start[i + 1]; k++) {
-            const struct span *s = &t->entities[k].span;
+        for (int k = t->run.entity_start[i]; k < t->run.entity_start[i + 1]; k++) {
+            const struct span *s = &t->run.entities[k].span;
             found = found || (s->first == gold[g].first && s->last == gold[g].last && s->type == gold[g].type);
         }
         if (found) continue;
         fputs(shown++ ? "; " : "<p class=\"quiet\">In the data, not found so: ", out);
         for (int w = gold[g].first; w <= gold[g].last; w++) {
-            html_write_string(out, t->split.data.words[tweet->first_word + w]);
+            html_write_string(out, t->run.split.data.words[tweet->first_word + w]);
             fputc(' ', out);
         }
         write_type(out, t, gold[g].type);
@@ -142,19 +142,19 @@ enum { N_COLUMNS = sizeof COLUMNS / sizeof *COLUMNS };
 
 static void write_doubt(FILE *out, const struct report_tweets *t, int i)
 {
-    const int from = t->entity_start[i], end = t->entity_start[i + 1];
+    const int from = t->run.entity_start[i], end = t->run.entity_start[i + 1];
     int columns = 1;
     for (int k = from; k < end; k++)
-        if (isfinite(report_number(t->entities[k].found, "epistemic"))) columns = N_COLUMNS;
+        if (isfinite(report_number(t->run.entities[k].found, "epistemic"))) columns = N_COLUMNS;
     fputs("<div class=\"wide\"><table><thead><tr><th scope=\"col\">Entity</th>", out);
     for (int c = 0; c < columns; c++) fprintf(out, "<th scope=\"col\">%s</th>", COLUMNS[c].name);
     fputs("</tr></thead><tbody>\n", out);
     for (int k = from; k < end && k < from + ENTITIES_MAX; k++) {
-        const struct json *x = t->entities[k].found;
+        const struct json *x = t->run.entities[k].found;
         const char *word = json_text(json_get(x, "word"));
         fputs("<tr><th scope=\"row\">", out);
         html_write_string(out, word ? word : "");
-        fprintf(out, "%s</th>", t->entities[k].right ? "" : " <span class=\"bad\">wrong</span>");
+        fprintf(out, "%s</th>", t->run.entities[k].right ? "" : " <span class=\"bad\">wrong</span>");
         for (int c = 0; c < columns; c++) {
             const struct json *of = COLUMNS[c].modality ? json_get(json_get(x, "modalities"), COLUMNS[c].modality) : x;
             write_value(out, COLUMNS[c].name, report_number(of, COLUMNS[c].key));
@@ -167,7 +167,7 @@ static void write_doubt(FILE *out, const struct report_tweets *t, int i)
 
 static void write_card(FILE *out, const struct report_tweets *t, int i)
 {
-    const char *id = t->split.data.tweets[i].id;
+    const char *id = t->run.split.data.tweets[i].id;
     fputs("<article>\n", out);
     const bool has_picture = id && write_picture(out, t, id);
     const char *caption = captions_find(&t->captions, id);

@@ -338,7 +338,7 @@ enum { CONFUSION_TYPES_MAX = 20 };
 void report_write_confusion(FILE *out, const struct report_run *run)
 {
     const struct report_tweets *t = &run->tweets;
-    const int n = t->types.n_types;
+    const int n = t->run.types.n_types;
     fputs("<section><h2>Confusion</h2>\n", out);
     if (t->why[0] || n > CONFUSION_TYPES_MAX) {
         fputs("<p class=\"quiet\">Left out: ", out);
@@ -356,7 +356,7 @@ void report_write_confusion(FILE *out, const struct report_run *run)
         out);
     for (int b = 0; b <= n; b++) {
         fputs("<th scope=\"col\">", out);
-        html_write_string(out, b < n ? t->types.types[b] : "missed");
+        html_write_string(out, b < n ? t->run.types.types[b] : "missed");
         fputs("</th>", out);
     }
     fputs("</tr></thead><tbody>\n", out);
@@ -364,7 +364,7 @@ void report_write_confusion(FILE *out, const struct report_run *run)
         long sum = 0;
         for (int b = 0; b <= n; b++) sum += t->confusion[a * (n + 1) + b];
         fputs("<tr><th scope=\"row\">", out);
-        html_write_string(out, a < n ? t->types.types[a] : "invented");
+        html_write_string(out, a < n ? t->run.types.types[a] : "invented");
         fputs("</th>", out);
         for (int b = 0; b <= n; b++) {
             const long count = t->confusion[a * (n + 1) + b];

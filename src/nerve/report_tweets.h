@@ -1,31 +1,16 @@
-/* report_tweets.h - the tweets of a run's test split with what is true and what the run found: read from predictions.jsonl and, by the
- * run's config.yaml, from its data.
+/* report_tweets.h - the tweets of a run for its report: which types are taken for which, what the tweets show, and which of them tell most.
  */
 #ifndef NERVE_REPORT_TWEETS_H
 #define NERVE_REPORT_TWEETS_H
 
 #include "captions.h"
-#include "config.h"
-#include "json.h"
 #include "picture.h"
-#include "split.h"
-#include "words.h"
-
-struct report_entity {
-    struct span span;         /* in words of its tweet; type in report_tweets.types */
-    bool right;               /* a gold entity has the same words and type */
-    const struct json *found; /* its object in predictions.jsonl */
-};
+#include "run_tweets.h"
 
 /* Nothing but `why` is there where the run cannot be shown with its tweets. */
 struct report_tweets {
     char why[1100]; /* one sentence; "" where all was read */
-    struct nerve_config config;
-    struct split split;
-    struct json *lines; /* array of the objects of predictions.jsonl */
-    struct tag_set types;
-    int *entity_start; /* [n_tweets+1] */
-    struct report_entity *entities;
+    struct run_tweets run;
     long *confusion;               /* [types+1,types+1]: gold type (last: none), found type (last: none) */
     struct picture_folder *images; /* NULL: none is there */
     struct captions captions;      /* empty: none are there */
@@ -34,9 +19,6 @@ struct report_tweets {
 /* Data that moved, changed or never were are no error: they are told in t->why. ERR_INTERNAL without memory. */
 int report_tweets_read(const char *run_directory, struct report_tweets *t, struct err *e);
 void report_tweets_free(struct report_tweets *t);
-
-/* Gold entities of tweet i, lenient, into spans (room for its words). Gives their number. */
-int report_tweets_gold(const struct report_tweets *t, int i, struct span *spans);
 
 /* The tweets that tell most, by three questions in turn until `each` tweets answered each one: whose entity do text and picture contradict
  * each other on most; which wrong entity was the model surest of; which entity was it least sure of. No tweet twice, none of more than
