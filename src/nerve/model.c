@@ -233,12 +233,27 @@ static double deviation(const ag_param *p)
     return looks && !table ? sqrt(1 / (3 * (double)(p->size / (size_t)p->dim[0]))) : 0.02;
 }
 
+/* Of a parameter of the captions' own encoder the text's, which it starts as; NULL where there is none. */
+static const ag_param *text_of(const struct model *m, const ag_param *p)
+{
+    static const char CAPTION[] = "caption.";
+    char name[NN_NAME_MAX];
+    if (nn_is_lora(p) || !starts_with(p->name, CAPTION)) return NULL;
+    nn_name(name, "%s%s", m->shape.encoder.family->prefix, p->name + strlen(CAPTION));
+    return ag_params_find(&m->params, name);
+}
+
 void model_initialize(struct model *m, uint32_t seed)
 {
     nn_lora_start(&m->params);
     for (size_t k = 0; k < m->params.n; k++) {
         ag_param *p = m->params.at[k];
         if (p->val) continue;
+        const ag_param *text = text_of(m, p);
+        if (text) {
+            memcpy(ag_param_own(p), text->val, p->size * sizeof *p->val);
+            continue;
+        }
         struct rng r = rng_stream(seed, RNG_INIT, (uint32_t)k);
         ag_real *val = ag_param_own(p);
         const double std = deviation(p);

@@ -351,6 +351,29 @@ static void the_exported_encoder_gives_what_the_pairs_gave(void **state)
     trainer_close(&t);
 }
 
+/* From chance, too: train.init is below, and a folder fills both. */
+static void captions_own_encoder_starts_as_the_texts(void **state)
+{
+    static struct nerve_config c;
+    struct trainer t;
+    int there = 0;
+    (void)state;
+    visual_trainer(&c, &t, KEYS(CAPTIONS, "model.lora_rank=3"), NULL);
+    for (size_t k = 0; k < t.model.params.n; k++) {
+        const ag_param *p = t.model.params.at[k];
+        char name[512];
+        if (!starts_with(p->name, "caption.") || nn_is_lora(p)) continue;
+        snprintf(name, sizeof name, "bert.%s", p->name + strlen("caption."));
+        const ag_param *text = ag_params_find(&t.model.params, name);
+        assert_ptr_not_equal(text->val, p->val);
+        assert_int_equal(text->size, p->size);
+        assert_memory_equal(text->val, p->val, p->size * sizeof *p->val);
+        there++;
+    }
+    assert_true(there > 0);
+    trainer_close(&t);
+}
+
 /* What a run starts from where train.init has LoRA of rank 3 and alpha 5, or none. */
 static const struct start {
     const char *name;
@@ -452,6 +475,7 @@ int main(void)
     struct CMUnitTest tests[16 + N_WAYS + N_STARTS] = {
         cmocka_unit_test(the_activations_of_frozen_layers_are_not_kept),
         cmocka_unit_test(lora_starts_where_the_frozen_model_does),
+        cmocka_unit_test(captions_own_encoder_starts_as_the_texts),
         cmocka_unit_test(pairs_have_the_rate_and_the_decay_of_their_layer),
         cmocka_unit_test(frozen_values_stay_in_the_mapped_file),
         cmocka_unit_test(an_exported_folder_holds_the_merged_matrices_and_no_pair),
