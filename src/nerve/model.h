@@ -77,8 +77,8 @@ int model_declare(struct model *m, struct model_shape *shape, struct err *e);
 void model_free(struct model *m);
 
 /* Initial values of the parameters that have none: matrices normal(0, .02), those of a ViT and of the block that looks at pictures normal
- * with variance 1 / (3 inputs), the queries of tags normal(0, 1); biases and LayerNorm's 0 and 1, CRF scores uniform(-.1, .1), LoRA's B 0; a
- * function of seed and the parameter's place. The captions' own encoder starts as the text's. */
+ * with variance 1 / (3 inputs), the queries of tags normal(0, 1); biases and LayerNorm's 0 and 1, CRF scores uniform(-.1, .1), LoRA's B 0;
+ * a function of seed and the parameter's place. The captions' own encoder starts as the text's. */
 void model_initialize(struct model *m, uint32_t seed);
 
 /* Roles, groups and decay: the first layers of each encoder are frozen as the keys say, with the embeddings where it is one at least, and

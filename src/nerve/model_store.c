@@ -160,11 +160,16 @@ int checkpoint_check_format(const struct checkpoint *c, struct err *e)
 int checkpoint_config(const struct checkpoint *c, const char *path, struct nerve_config *config, struct err *e)
 {
     char *text = NULL;
+    struct err wrong = {0};
     int code = checkpoint_check_format(c, e);
     if (!code) code = checkpoint_text(c, "config", &text, e);
     if (!code) {
         config_default(config);
-        code = config_read_text(text, strlen(text), path, config, e);
+        code = config_read_text(text, strlen(text), "\"/meta/config\"", config, &wrong);
+        /* Nobody has written it by hand: a caret would point into a file that is not there. */
+        if (code)
+            code = err_set(e, code == ERR_CONFIG ? ERR_DATA : code, "%s: the checkpoint is damaged, or another program wrote it: %.*s",
+                           path, (int)strcspn(wrong.text, "\n"), wrong.text);
     }
     free(text);
     return code;

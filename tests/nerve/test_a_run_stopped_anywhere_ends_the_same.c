@@ -49,23 +49,28 @@ static enum run_end run(const char *name, enum run_mode mode, int at)
     return end;
 }
 
-static const char *const TEXT[] = {"model.layers=2",          "model.width=32",
-                                   "model.heads=4",           "model.inner=48",
-                                   "train.epochs=16",         "train.batch=12",
-                                   "train.lr_encoder=1e-2",   "train.lr_head=2e-2",
-                                   "train.lr_crf=2e-2",       "train.patience=2",
-                                   "train.warmup=0",          "train.schedule=cosine",
-                                   "train.layer_decay=0.8",   "train.accumulate_pieces=100",
-                                   "train.checkpoint_every=3", NULL};
-static const char *const PIXELS[] = {"model.layers=2",          "model.width=32",
-                                     "model.heads=4",           "model.inner=48",
-                                     "model.fusion=monig-prob", "model.visual=vit",
-                                     "model.vision_layers=2",   "model.vision_width=16",
-                                     "model.vision_heads=2",    "model.vision_inner=24",
-                                     "model.vision_size=16",    "model.lora_rank=3",
-                                     "model.frozen_layers=1",   "model.vision_lora_rank=2",
-                                     "train.drop_text=0.2",     "loss.evidence_after=0.5",
-                                     "train.epochs=2",          "train.batch=12",
+static const char *const TEXT[] = {"model.layers=2",
+                                   "model.width=32",
+                                   "model.heads=4",
+                                   "model.inner=48",
+                                   "train.epochs=16",
+                                   "train.batch=12",
+                                   "train.lr_encoder=1e-2",
+                                   "train.lr_head=2e-2",
+                                   "train.lr_crf=2e-2",
+                                   "train.patience=2",
+                                   "train.warmup=0",
+                                   "train.schedule=cosine",
+                                   "train.layer_decay=0.8",
+                                   "train.accumulate_pieces=100",
+                                   "train.checkpoint_every=3",
+                                   NULL};
+static const char *const PIXELS[] = {"model.layers=2",          "model.width=32",           "model.heads=4",
+                                     "model.inner=48",          "model.fusion=monig-prob",  "model.visual=vit",
+                                     "model.vision_layers=2",   "model.vision_width=16",    "model.vision_heads=2",
+                                     "model.vision_inner=24",   "model.vision_size=16",     "model.lora_rank=3",
+                                     "model.frozen_layers=1",   "model.vision_lora_rank=2", "train.drop_text=0.2",
+                                     "loss.evidence_after=0.5", "train.epochs=2",           "train.batch=12",
                                      "train.accumulate=2",      "train.checkpoint_every=3", NULL};
 
 static int configure(const char *data, const char *const *keys, struct err *e)

@@ -203,33 +203,46 @@ static void opens_and_predicts_what_it_did(void **state)
     checkpoint_close(c);
 }
 
-/* The rows of the head are the types in their order: other names in the same place would be other entities. */
-static void types_out_of_order_are_refused(void **state)
+/* The newest checkpoint, sealed again with one byte of a member of /meta changed: that at `part` becomes '~'. */
+static void refused_with(const char *member, const char *part, const char *message)
 {
-    char path[PATH_MAX + 16], stored[PATH_MAX], *bytes, *types = NULL;
+    char path[PATH_MAX + 16], stored[PATH_MAX], *bytes, *text = NULL;
     size_t size;
     struct checkpoint *c = NULL;
     struct model m;
     struct err e = {0};
-    (void)state;
     snprintf(stored, sizeof stored, "%s/checkpoint-%d.h5", FORMATS, MODEL_FORMAT);
-    snprintf(path, sizeof path, "%s/types.h5", folder);
-    if (file_read(stored, 1 << 20, &bytes, &size, &e) || checkpoint_open(stored, &c, &e) || checkpoint_text(c, "types", &types, &e) ||
-        !types)
+    snprintf(path, sizeof path, "%s/changed.h5", folder);
+    if (file_read(stored, 1 << 20, &bytes, &size, &e) || checkpoint_open(stored, &c, &e) || checkpoint_text(c, member, &text, &e) || !text)
         fail_msg("%s", e.text);
     checkpoint_close(c);
-    char *place = memmem(bytes, size, types, strlen(types));
+    char *place = memmem(bytes, size, text, strlen(text));
     assert_non_null(place);
-    assert_non_null(strchr(strchr(types, '\n') + 1, '\n')); /* two, at least */
-    *place = '~';
+    assert_non_null(strstr(text, part));
+    place[strstr(text, part) - text] = '~';
     if (file_write_bytes(path, bytes, size, &e)) fail_msg("%s", e.text);
     assert_int_equal(foreign_seal(path), 0);
     if (checkpoint_open(path, &c, &e)) fail_msg("%s", e.text);
     assert_int_equal(model_open(c, path, &m, &e), ERR_DATA);
-    assert_non_null(strstr(e.text, "\"/meta/types\" is no list of at most 1000 names in order"));
+    if (!strstr(e.text, message)) fail_msg("expected '%s' in: %s", message, e.text);
+    assert_memory_equal(e.text, path, strlen(path));
+    assert_null(strchr(e.text, '\n'));
     checkpoint_close(c);
-    free(types);
+    free(text);
     free(bytes);
+}
+
+/* The rows of the head are the types in their order: other names in the same place would be other entities. */
+static void types_out_of_order_are_refused(void **state)
+{
+    (void)state;
+    refused_with("types", "", "\"/meta/types\" is no list of at most 1000 names in order");
+}
+
+static void a_config_that_is_none_is_the_checkpoints_fault(void **state)
+{
+    (void)state;
+    refused_with("config", "max_length", "changed.h5: the checkpoint is damaged, or another program wrote it: \"/meta/config\":");
 }
 
 /* ---- formats that are not known ---- */
@@ -284,15 +297,16 @@ int main(void)
     enum { KNOWN = MODEL_FORMAT - MODEL_FORMAT_OLDEST + 1 };
     static int formats[KNOWN];
     static char names[KNOWN][64];
-    struct CMUnitTest tests[KNOWN + 3] = {
+    struct CMUnitTest tests[KNOWN + 4] = {
         cmocka_unit_test(types_out_of_order_are_refused),
+        cmocka_unit_test(a_config_that_is_none_is_the_checkpoints_fault),
         cmocka_unit_test(a_later_format_is_refused_by_its_number),
         cmocka_unit_test(a_format_that_never_was_is_refused_by_its_number),
     };
     for (int k = 0; k < KNOWN; k++) {
         formats[k] = MODEL_FORMAT_OLDEST + k;
         snprintf(names[k], sizeof names[k], "opens_and_predicts_what_it_did: format %d", formats[k]);
-        tests[3 + k] = (struct CMUnitTest){.name = names[k], .test_func = opens_and_predicts_what_it_did, .initial_state = &formats[k]};
+        tests[4 + k] = (struct CMUnitTest){.name = names[k], .test_func = opens_and_predicts_what_it_did, .initial_state = &formats[k]};
     }
-    return _cmocka_run_group_tests("checkpoints of every format are read", tests, KNOWN + 3, set_up, tear_down);
+    return _cmocka_run_group_tests("checkpoints of every format are read", tests, KNOWN + 4, set_up, tear_down);
 }
