@@ -180,7 +180,7 @@ static const struct argp_option OPTIONS[] = {
     {.name = "images",
      .key = KEY_IMAGES,
      .arg = "DIR",
-     .doc = "check: look for the picture of each id in DIR (ID, ID.jpg, .jpeg, .png, .webp)"},
+     .doc = "check: look for the picture of each id in DIR (ID.jpg, .jpeg, .png, .webp), as training does"},
     {0},
 };
 

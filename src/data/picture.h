@@ -48,6 +48,9 @@ void picture_folder_close(struct picture_folder *f); /* NULL is fine */
 int picture_read(const struct picture_folder *f, const char *id, bool turn, struct picture *out, struct err *e);
 int picture_read_file(const struct picture_folder *f, const char *path, bool turn, struct picture *out, struct err *e);
 
+/* The same answer for an id, of the file alone: nothing is read or decoded. */
+int picture_find(const struct picture_folder *f, const char *id, struct err *e);
+
 /* The bytes of a PNG in fresh memory: free *data. name stands in the messages. */
 int picture_encode_png(const struct picture *p, const char *name, void **data, size_t *size, struct err *e);
 /* Writes a PNG through file_write_of_many: file_sync_many is the caller's. The same pixels give the same bytes with the same zlib. */

@@ -97,14 +97,26 @@ static int fail_to_open(const char *name, struct err *e)
     }
 }
 
-static int read_bytes(int fd, const char *name, uint8_t **bytes, size_t *size, struct err *e)
+static int open_picture(const struct picture_folder *f, const char *path, char name[], size_t room, int *fd, size_t *size, struct err *e)
 {
-    struct stat status;
-    if (fstat(fd, &status)) return err_set(e, ERR_IO, "%s: cannot read: %m", name);
-    if (!S_ISREG(status.st_mode)) return err_set(e, ERR_DATA, "%s: not a regular file", name);
-    if (status.st_size > PICTURE_BYTES_MAX)
-        return err_set(e, ERR_DATA, "%s: has %jd bytes, more than the %d that are read", name, (intmax_t)status.st_size, PICTURE_BYTES_MAX);
-    const size_t room = (size_t)status.st_size;
+    struct stat status = {0};
+    snprintf(name, room, "%s/%s", f->path, path);
+    *fd = walk(f, path);
+    if (*fd < 0) return fail_to_open(name, e);
+    int code = 0;
+    if (fstat(*fd, &status))
+        code = err_set(e, ERR_IO, "%s: cannot read: %m", name);
+    else if (!S_ISREG(status.st_mode))
+        code = err_set(e, ERR_DATA, "%s: not a regular file", name);
+    else if (status.st_size > PICTURE_BYTES_MAX)
+        code = err_set(e, ERR_DATA, "%s: has %jd bytes, more than the %d that are read", name, (intmax_t)status.st_size, PICTURE_BYTES_MAX);
+    if (code) close(*fd);
+    *size = (size_t)status.st_size;
+    return code;
+}
+
+static int read_bytes(int fd, const char *name, size_t room, uint8_t **bytes, size_t *size, struct err *e)
+{
     *bytes = malloc(room + 1);
     if (!*bytes) return err_set(e, ERR_INTERNAL, "%s: no memory for %zu bytes", name, room);
     *size = 0;
@@ -122,17 +134,17 @@ static int read_bytes(int fd, const char *name, uint8_t **bytes, size_t *size, s
     return 0;
 }
 
+/* out NULL: the file is not read. */
 static int read_picture(const struct picture_folder *f, const char *path, bool turn, struct picture *out, struct err *e)
 {
     char name[PATH_MAX + 512];
     uint8_t *bytes = NULL;
-    size_t size = 0;
-    snprintf(name, sizeof name, "%s/%s", f->path, path);
-    const int fd = walk(f, path);
-    if (fd < 0) return fail_to_open(name, e);
-    int code = read_bytes(fd, name, &bytes, &size, e);
-    close(fd);
+    size_t size = 0, room = 0;
+    int fd, code = open_picture(f, path, name, sizeof name, &fd, &room, e);
     if (code) return code;
+    if (out) code = read_bytes(fd, name, room, &bytes, &size, e);
+    close(fd);
+    if (code || !out) return code;
     code = picture_decode(bytes, size, name, turn, out, e);
     free(bytes);
     return code;
@@ -160,6 +172,11 @@ int picture_read(const struct picture_folder *f, const char *id, bool turn, stru
         if (code != ERR_NOINPUT) return code;
     }
     return err_set(e, ERR_NOINPUT, "%s/%s: no such picture (.jpg, .jpeg, .png or .webp)", f->path, id);
+}
+
+int picture_find(const struct picture_folder *f, const char *id, struct err *e)
+{
+    return picture_read(f, id, false, NULL, e);
 }
 
 /* Is a name of the path empty or ".."? */

@@ -1,6 +1,6 @@
 #include "data_check.h"
 #include "data_set.h"
-#include "files.h"
+#include "picture.h"
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -246,29 +246,24 @@ static int check_pieces(struct findings *f, int split, const struct data_set *d,
 
 /* ---- pictures ---- */
 
-static bool has_picture(const char *images, const char *id)
+static int check_pictures(struct findings *f, int split, const struct dataset *d, const struct picture_folder *images, struct err *e)
 {
-    static const char *const ENDINGS[] = {"", ".jpg", ".jpeg", ".png", ".webp"};
-    char name[PATH_MAX], path[PATH_MAX];
-    struct err ignored = {0};
-    if (strchr(id, '/')) return false; /* a picture lies in the folder */
-    for (size_t k = 0; k < sizeof ENDINGS / sizeof *ENDINGS; k++) {
-        const int n = snprintf(name, sizeof name, "%s%s", id, ENDINGS[k]);
-        if (n > 0 && (size_t)n < sizeof name && !path_join(path, sizeof path, images, name, &ignored) && file_exists(path)) return true;
+    for (int i = 0; i < d->n_tweets; i++) {
+        struct err missing = {0};
+        const int code = d->tweets[i].id ? picture_find(images, d->tweets[i].id, &missing) : 0;
+        if (code == ERR_NOINPUT || code == ERR_DATA) {
+            add(f, DATA_IMAGE_MISSING, split, d->tweets[i].line, "%s", missing.text);
+        } else if (code) {
+            *e = missing;
+            return code;
+        }
     }
-    return false;
-}
-
-static void check_pictures(struct findings *f, int split, const struct dataset *d, const char *images)
-{
-    for (int i = 0; i < d->n_tweets; i++)
-        if (d->tweets[i].id && !has_picture(images, d->tweets[i].id))
-            add(f, DATA_IMAGE_MISSING, split, d->tweets[i].line, "%s has no picture of id %s", images, d->tweets[i].id);
+    return 0;
 }
 
 /* ---- all of it ---- */
 
-static int look(struct findings *f, const struct data_set *d, const char *images, struct err *e)
+static int look(struct findings *f, const struct data_set *d, const struct picture_folder *images, struct err *e)
 {
     int code = 0;
     for (int k = 0; k < N_SPLITS; k++) check_transitions(f, k, &d->split[k]);
@@ -276,7 +271,7 @@ static int look(struct findings *f, const struct data_set *d, const char *images
     f->has_pieces = d->wordpiece != NULL;
     for (int k = 0; k < N_SPLITS && !code; k++) {
         if (d->wordpiece) code = check_pieces(f, k, d, e);
-        if (images) check_pictures(f, k, &d->split[k], images);
+        if (!code && images) code = check_pictures(f, k, &d->split[k], images, e);
     }
     return code;
 }
@@ -286,7 +281,7 @@ int data_check(const struct nerve_config *config, const char *images, struct fin
     struct data_set d = {0};
     struct listener listeners[N_SPLITS];
     void *context[N_SPLITS];
-    bool is_empty;
+    struct picture_folder *folder = NULL;
     int code = 0;
     *out = (struct findings){0};
     for (int k = 0; k < N_SPLITS && !code; k++) {
@@ -296,12 +291,12 @@ int data_check(const struct nerve_config *config, const char *images, struct fin
         code = split_path(config, (enum split_name)k, NULL, path, sizeof path, e);
         if (!code && !(out->path[k] = strdup(path))) code = err_set(e, ERR_INTERNAL, "out of memory");
     }
-    if (!code && images && !file_exists(images)) code = err_set(e, ERR_NOINPUT, "%s: there is no such folder", images);
-    if (!code && images) code = directory_is_empty(images, &is_empty, e); /* it is one */
+    if (!code && images) code = picture_folder_open(images, &folder, e);
     if (!code) code = data_set_open(config, hear, context, &d, e);
-    if (!code) code = look(out, &d, images, e);
+    if (!code) code = look(out, &d, folder, e);
     if (!code && out->failed) code = err_set(e, ERR_INTERNAL, "out of memory for %zu problems", out->n);
     data_set_close(&d);
+    picture_folder_close(folder);
     if (code)
         findings_free(out);
     else if (out->n > 0)

@@ -147,6 +147,22 @@ static void it_is_read_or_refused_by_name(void **state)
     picture_free(&p);
 }
 
+/* But for what only the content tells. */
+static void to_find_it_gives_the_same_answer(void **state)
+{
+    int compared = 0;
+    (void)state;
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        const struct row *r = &ROWS[i];
+        struct err e = {0};
+        if (r->is_path) continue;
+        const int code = picture_find(folder, r->id, &e), expected = strcmp(r->id, "bad") == 0 ? 0 : r->code;
+        if (code != expected || (code && !strstr(e.text, r->message))) fail_msg("%s: gives %d: %s", r->id, code, e.text);
+        compared++;
+    }
+    assert_true(compared > 10);
+}
+
 static void a_file_without_permission_is_a_bad_picture(void **state)
 {
     (void)state;
@@ -191,8 +207,9 @@ static void a_folder_that_is_not_there_is_said_so(void **state)
 
 int main(void)
 {
-    enum { N_ROWS = sizeof ROWS / sizeof *ROWS, N_SINGLE = 3 };
+    enum { N_ROWS = sizeof ROWS / sizeof *ROWS, N_SINGLE = 4 };
     struct CMUnitTest tests[N_SINGLE + N_ROWS] = {
+        cmocka_unit_test(to_find_it_gives_the_same_answer),
         cmocka_unit_test(a_file_without_permission_is_a_bad_picture),
         cmocka_unit_test(a_system_that_fails_is_no_fault_of_the_picture),
         cmocka_unit_test(a_folder_that_is_not_there_is_said_so),

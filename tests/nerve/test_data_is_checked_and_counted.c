@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -225,23 +226,27 @@ static void a_picture_that_is_not_there_is_named(void **state)
 {
     struct findings f;
     struct err e = {0};
-    char images[PATH_MAX + 16], name[64];
+    char images[PATH_MAX + 16], link[PATH_MAX + 32], name[64];
     (void)state;
     write_set("", 0, NULL);
     snprintf(images, sizeof images, "%s/images", directory);
     if (directory_make(images, &e)) fail_msg("%s", e.text);
     for (int i = 0; i < 30; i++) {
-        static const char *const ENDINGS[] = {"", ".jpg", ".jpeg", ".png", ".webp"};
-        snprintf(name, sizeof name, "images/%c%d%s", "tvx"[i / 10], i % 10, ENDINGS[i % 5]);
-        if (i != 13) write_file(name, "x", 1);
+        static const char *const ENDINGS[] = {".jpg", ".jpeg", ".png", ".webp"};
+        snprintf(name, sizeof name, "images/%c%d%s", "tvx"[i / 10], i % 10, i == 13 ? "" : ENDINGS[i % 4]);
+        if (i != 25) write_file(name, "x", 1);
     }
+    snprintf(link, sizeof link, "%s/x5.png", images);
+    assert_int_equal(symlink("x4.png", link), 0);
     struct nerve_config c = config_of(directory);
     if (data_check(&c, images, &f, &e)) fail_msg("%s", e.text);
-    assert_int_equal(f.n, 1);
-    assert_int_equal(f.at[0].what, DATA_IMAGE_MISSING);
+    assert_int_equal(f.n, 2);
+    assert_int_equal(f.count[DATA_IMAGE_MISSING], 2);
     assert_int_equal(f.at[0].split, SPLIT_VALID);
     assert_int_equal(f.at[0].line, 14);
-    assert_non_null(strstr(f.at[0].message, "no picture of id v3"));
+    assert_non_null(strstr(f.at[0].message, "images/v3: no such picture (.jpg, .jpeg, .png or .webp)"));
+    assert_int_equal(f.at[1].split, SPLIT_TEST);
+    assert_non_null(strstr(f.at[1].message, "images/x5.png: is a symbolic link"));
     findings_free(&f);
     assert_int_equal(data_check(&c, "/nowhere", &f, &e), ERR_NOINPUT);
 }
