@@ -143,7 +143,7 @@ static int read_all(struct features *f, struct err *e)
     const void *start, *digests, *values;
     int64_t version, n, rows, width;
     int code = checkpoint_integer(c, "features", &version, e);
-    if (code) return err_prefix(e, "no file of features, as `nerve features` writes them: ");
+    if (code) return damaged(f, "`nerve features` writes them, and it has not written this one", e);
     if (version != FEATURES_VERSION)
         return err_set(e, ERR_DATA, "%s: features of version %lld: this program reads version %d", f->path, (long long)version,
                        FEATURES_VERSION);

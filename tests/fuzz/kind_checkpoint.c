@@ -25,7 +25,7 @@ static void make_seeds(struct seeds *s)
     }
 }
 
-static void seal(unsigned char *data, size_t size, const struct seed *of)
+void fuzz_seal(unsigned char *data, size_t size, const struct seed *of)
 {
     (void)of;
     if (size < CONTAINER_BLOCK) return;
@@ -117,7 +117,7 @@ static unsigned char *with_content(const struct fuzz_input *in, size_t *size)
     memcpy(in_type + 4, &layout[1], 4);
     const uint64_t end = *size;
     memcpy(file + END_AT, &end, sizeof end);
-    seal(file, *size, in->of);
+    fuzz_seal(file, *size, in->of);
     return file;
 }
 
@@ -280,14 +280,14 @@ const struct fuzz_kind FUZZ_CHECKPOINT = {
 const struct fuzz_kind FUZZ_CHECKPOINT_SEALED = {.name = "checkpoint-sealed",
                                                  .stream = 7,
                                                  .make_seeds = make_seeds,
-                                                 .mend = seal,
+                                                 .mend = fuzz_seal,
                                                  .read = read_checkpoint,
                                                  .least_read = 5,
                                                  .least_refused = 20};
 const struct fuzz_kind FUZZ_CHECKPOINT_METADATA = {.name = "checkpoint-metadata",
                                                    .stream = 8,
                                                    .make_seeds = make_fixed_seeds,
-                                                   .mend = seal,
+                                                   .mend = fuzz_seal,
                                                    .read = read_checkpoint,
                                                    .least_read = 5,
                                                    .least_refused = 20};
