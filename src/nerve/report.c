@@ -89,6 +89,8 @@ static void write_figures(FILE *out, const struct report_data *d)
 
 /* ---- the curves ---- */
 
+enum { NARROW = 480 };
+
 /* The same curve of each run: of the member at this offset of struct report_data. Nothing where no run has a point. */
 static void write_curves(FILE *out, struct svg_plot plot, size_t member, int n, const struct report_run *runs)
 {
@@ -102,7 +104,15 @@ static void write_curves(FILE *out, struct svg_plot plot, size_t member, int n, 
     plot.more = curves + 1;
     plot.n_more = n - 1;
     report_write_legend(out, n, runs);
-    fprintf(out, "<div class=\"%s\">", plot.width > 480 ? "long" : "");
+    if (plot.width > NARROW) {
+        /* Drawn once more for a screen on which its letters would be too small. */
+        fputs("<div class=\"broad\">", out);
+        svg_write(out, &plot);
+        fputs("</div>\n<div class=\"narrow\">", out);
+        plot.width = NARROW;
+    } else {
+        fputs("<div>", out);
+    }
     svg_write(out, &plot);
     fputs("</div>\n", out);
     report_write_values(out, plot.x_name, n, curves, names);

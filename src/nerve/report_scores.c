@@ -3,80 +3,61 @@
 #include "report_read.h"
 #include <math.h>
 
-static void write_percent(FILE *out, const char *class, double fraction)
+static void write_percent(FILE *out, double fraction)
 {
     if (!isfinite(fraction)) {
-        fprintf(out, "<td class=\"%s\">&ndash;</td>", class);
+        fputs("<td>&ndash;</td>", out);
     } else {
-        fprintf(out, "<td class=\"%s\">%.2f</td>", class, 100 * fraction);
+        fprintf(out, "<td>%.2f</td>", 100 * fraction);
     }
 }
 
-static void write_side(FILE *out, const struct json *score, const char *side)
+static void write_row(FILE *out, const char *name, const char *class, const struct json *score)
 {
     const double f1 = report_number(score, "f1"), support = report_number(score, "support");
-    write_percent(out, side, report_number(score, "precision"));
-    write_percent(out, "", report_number(score, "recall"));
-    if (isfinite(f1)) {
-        fprintf(out, "<td class=\"f1\" style=\"--f1:%.1f%%\">%.2f</td>", 100 * fmin(fmax(f1, 0), 1), 100 * f1);
-    } else {
-        write_percent(out, "f1", f1);
-    }
-    if (isfinite(support)) {
-        fprintf(out, "<td>%.0f</td>", support);
-    } else {
-        fputs("<td>&ndash;</td>", out);
-    }
-}
-
-static void write_row(FILE *out, const char *name, const char *class, const struct json *lenient, const struct json *strict)
-{
     fprintf(out, "<tr class=\"%s\"><th scope=\"row\">", class);
     html_write_string(out, name);
     fputs("</th>", out);
-    write_side(out, lenient, "lenient");
-    write_side(out, strict, "strict");
-    fputs("</tr>\n", out);
+    write_percent(out, report_number(score, "precision"));
+    write_percent(out, report_number(score, "recall"));
+    if (isfinite(f1)) {
+        fprintf(out, "<td class=\"f1\" style=\"--f1:%.1f%%\">%.2f</td>", 100 * fmin(fmax(f1, 0), 1), 100 * f1);
+    } else {
+        write_percent(out, f1);
+    }
+    if (isfinite(support)) {
+        fprintf(out, "<td>%.0f</td></tr>\n", support);
+    } else {
+        fputs("<td>&ndash;</td></tr>\n", out);
+    }
 }
 
-struct rows {
-    FILE *out;
-    const struct json *lenient, *strict; /* per_type of both sides */
-};
-
-static int write_type(void *context, const char *type, const struct json *lenient, struct err *e)
+static int write_type(void *context, const char *type, const struct json *score, struct err *e)
 {
-    const struct rows *r = context;
     (void)e;
-    write_row(r->out, type, "type", lenient, json_get(r->strict, type));
+    write_row(context, type, "type", score);
     return 0;
 }
 
-static int write_type_of_strict_alone(void *context, const char *type, const struct json *strict, struct err *e)
+static void write_reading(FILE *out, const char *name, const struct json *scores)
 {
-    const struct rows *r = context;
-    (void)e;
-    if (!json_get(r->lenient, type)) write_row(r->out, type, "type", NULL, strict);
-    return 0;
+    struct err never;
+    fprintf(
+        out,
+        "<div class=\"wide\"><table class=\"scores\"><caption>%s</caption>\n<thead><tr><th scope=\"col\">Type</th>"
+        "<th scope=\"col\">Precision</th><th scope=\"col\">Recall</th><th scope=\"col\">F1</th><th scope=\"col\">Support</th></tr></thead>\n"
+        "<tbody>\n",
+        name);
+    json_each(json_get(scores, "per_type"), write_type, out, &never);
+    write_row(out, "Micro", "sum", json_get(scores, "micro"));
+    write_row(out, "Macro", "sum", json_get(scores, "macro"));
+    fputs("</tbody></table></div>\n", out);
 }
 
 void report_write_scores(FILE *out, const struct json *scores)
 {
-    const struct json *lenient = json_get(scores, "lenient"), *strict = json_get(scores, "strict");
-    struct rows rows = {out, json_get(lenient, "per_type"), json_get(strict, "per_type")};
-    struct err never;
-    fputs("<div class=\"wide\"><table>\n<thead><tr><th></th><th class=\"side\" colspan=\"4\" scope=\"colgroup\">Lenient (conlleval)</th>"
-          "<th class=\"side strict\" colspan=\"4\" scope=\"colgroup\">Strict (IOB2)</th></tr>\n<tr><th scope=\"col\">Type</th>",
-          out);
-    for (int side = 0; side < 2; side++)
-        fprintf(out,
-                "<th scope=\"col\" class=\"%s\">Precision</th><th scope=\"col\">Recall</th>"
-                "<th scope=\"col\">F1</th><th scope=\"col\">Support</th>",
-                side ? "strict" : "lenient");
-    fputs("</tr></thead>\n<tbody>\n", out);
-    json_each(rows.lenient, write_type, &rows, &never);
-    json_each(rows.strict, write_type_of_strict_alone, &rows, &never);
-    write_row(out, "Micro", "sum", json_get(lenient, "micro"), json_get(strict, "micro"));
-    write_row(out, "Macro", "sum", json_get(lenient, "macro"), json_get(strict, "macro"));
-    fputs("</tbody></table></div>\n", out);
+    fputs("<div class=\"pair\">\n", out);
+    write_reading(out, "Lenient (conlleval)", json_get(scores, "lenient"));
+    write_reading(out, "Strict (IOB2)", json_get(scores, "strict"));
+    fputs("</div>\n", out);
 }

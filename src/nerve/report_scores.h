@@ -1,4 +1,4 @@
-/* report_scores.h - the table of precision, recall and F1 of one evaluation, lenient and strict side by side. */
+/* report_scores.h - the tables of precision, recall and F1 of one evaluation, lenient and strict. */
 #ifndef NERVE_REPORT_SCORES_H
 #define NERVE_REPORT_SCORES_H
 
