@@ -138,9 +138,8 @@ int split_see(struct split *s, const struct visual_source *v, const struct model
     /* A damaged record was good when the file was made: another file is needed. */
     if (bad.n > 0 && v->kind == SOURCE_FEATURES) return err_set(e, ERR_DATA, "%s", bad.first);
     if (bad.n > 0 && v->refuse_bad)
-        return err_set(e, ERR_DATA,
-                       "%s (and %d more in this split): mend it, or let tweets go without such pictures by data.bad_image=drop", bad.first,
-                       bad.n - 1);
+        return err_set(e, ERR_DATA, "%s (of %d such pictures in %s): mend it, or let tweets go without by data.bad_image=drop", bad.first,
+                       bad.n, s->data.path);
     if (bad.n > 0) log_warning("%s: %d pictures cannot be used: their tweets go without", s->data.path, bad.n);
     log_info("%s: %d of %d tweets have %s in %s", s->data.path, visual_count(&s->visual), n, THINGS[v->kind], v->path);
     return 0;
