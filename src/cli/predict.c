@@ -23,14 +23,14 @@ enum {
     BATCH_PIECES = 2048,   /* word pieces that go through the model together */
 };
 
-enum { KEY_IMAGES = 256, KEY_CAPTIONS, KEY_FEATURES };
+enum { KEY_IMAGES = 256, KEY_CAPTIONS, KEY_FEATURES, KEY_WORDS };
 
 struct arguments {
     const char *model, *file;
     struct visual_given given;
     enum input_format input;
     enum print_format output;
-    bool output_given;
+    bool output_given, words;
     int threads, batch;
 };
 
@@ -78,6 +78,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case KEY_FEATURES:
         a->given.features = text;
         return 0;
+    case KEY_WORDS:
+        a->words = true;
+        return 0;
     case 'b':
         a->batch = (int)cli_integer(state, "--batch", text, 1, 100000);
         return 0;
@@ -90,6 +93,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (!a->model) argp_error(state, "--model RUN|CHECKPOINT is missing");
+        if (a->words && a->output_given && a->output != PRINT_JSONL) argp_error(state, "--words is for --format jsonl");
         return 0;
     }
     return ARGP_ERR_UNKNOWN;
@@ -129,10 +133,10 @@ static void print_waiting(struct work *w, const struct prediction *p)
             w->n_bad++;
             print_error(&w->printer, s);
         } else {
-            const int first = p->entity_start[which];
+            const int first = p->entity_start[which], word = p->word_start[which];
             w->n_without += p->note[which] != NULL;
-            print_sentence(&w->printer, s, p->entity_start[which + 1] - first, p->entities + first, p->tags + p->word_start[which],
-                           p->note[which]);
+            print_sentence(&w->printer, s, p->entity_start[which + 1] - first, p->entities + first, p->tags + word,
+                           p->words ? p->words + word : NULL, p->note[which]);
         }
         w->n_inputs++;
         input_sentence_free(s);
@@ -145,7 +149,7 @@ static int flush(struct work *w, struct err *e)
     int n = 0;
     for (int i = 0; i < w->n; i++)
         if (!w->waiting[i].error) w->sentences[n++] = w->waiting[i].sentence;
-    int code = predict_sentences(&w->model.model, &w->graph, n, w->sentences, &w->source, BATCH_PIECES, &p, e);
+    int code = predict_sentences(&w->model.model, &w->graph, n, w->sentences, &w->source, BATCH_PIECES, w->arguments->words, &p, e);
     if (code) return code;
     print_waiting(w, &p);
     prediction_free(&p);
@@ -266,6 +270,7 @@ static const struct argp_option OPTIONS[] = {
      .arg = "FILE",
      .doc = "captions of the pictures, for a model that reads them; default: the run's"},
     {.name = "features", .key = KEY_FEATURES, .arg = "FILE", .doc = "stored features, for a model that takes them; default: the run's"},
+    {.name = "words", .key = KEY_WORDS, .doc = "jsonl: also every word, with its tag and how sure that is"},
     {.name = "batch",
      .key = 'b',
      .arg = "N",
@@ -302,7 +307,7 @@ static int run_command(int argc, char **argv)
     struct err e = {0};
     argp_parse(&ARGP, argc, argv, 0, NULL, &a);
     if (!a.file) a.file = "-";
-    if (!a.output_given) a.output = isatty(STDOUT_FILENO) ? PRINT_COLOR : PRINT_JSONL;
+    if (!a.output_given) a.output = isatty(STDOUT_FILENO) && !a.words ? PRINT_COLOR : PRINT_JSONL;
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);

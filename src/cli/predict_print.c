@@ -69,15 +69,17 @@ static void print_marked(const struct printer *p, const struct sentence *s, int 
     fputc('\n', p->out);
 }
 
-static void print_object(const struct printer *p, struct input_sentence *s, int n, const struct entity *entities, const char *note)
+static void print_object(const struct printer *p, struct input_sentence *s, int n, const struct entity *entities, const int32_t *tags,
+                         const struct tagged *words, const char *note)
 {
     struct json *v = prediction_json(p->model, take_id(s), &s->sentence, n, entities);
+    if (words) prediction_add_words(p->model, &s->sentence, tags, words, v);
     if (note) json_set_string(v, "note", note);
     print_json(p, v);
 }
 
 void print_sentence(const struct printer *p, struct input_sentence *s, int n, const struct entity *entities, const int32_t *tags,
-                    const char *note)
+                    const struct tagged *words, const char *note)
 {
     if (note && p->format != PRINT_JSONL) log_warning("line %ld: %s", s->line, note);
     switch (p->format) {
@@ -88,7 +90,7 @@ void print_sentence(const struct printer *p, struct input_sentence *s, int n, co
         print_marked(p, &s->sentence, n, entities);
         break;
     default:
-        print_object(p, s, n, entities, note);
+        print_object(p, s, n, entities, tags, words, note);
         break;
     }
 }

@@ -21,9 +21,10 @@ struct printer {
 };
 struct printer printer_for(FILE *out, enum print_format format, const struct model *model);
 
-/* tags [words]. note: why what the sentence shows is not used, or NULL: a member `note`, else a warning on stderr. Takes the id of s. */
+/* tags [words]; words: of each what JSON shall tell, or NULL. note: why what the sentence shows is not used, or NULL: a member `note`, else
+ * a warning on stderr. Takes the id of s. */
 void print_sentence(const struct printer *p, struct input_sentence *s, int n, const struct entity *entities, const int32_t *tags,
-                    const char *note);
+                    const struct tagged *words, const char *note);
 void print_error(const struct printer *p, struct input_sentence *s);
 
 #endif

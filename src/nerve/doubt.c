@@ -9,6 +9,11 @@ bool model_has_evidence(const struct model *m)
     return m->shape.fusion == FUSION_MONIG_ONEHOT || m->shape.fusion == FUSION_MONIG_PROB || m->shape.fusion == FUSION_DIRICHLET;
 }
 
+struct doubt doubt_none(void)
+{
+    return (struct doubt){NAN, NAN, NONE, {NONE, NONE}, NAN, NAN};
+}
+
 static void softmax(int L, const ag_real *x, double T, double *p)
 {
     double most = (double)x[0], sum = 0;
@@ -55,12 +60,9 @@ struct doubt doubt_of(const struct model *m, const struct forward *f, const stru
 {
     const int L = tag_count(&m->shape.types), first = b->word_start[i] + entity->first, n = entity->last - entity->first + 1;
     const bool seen = model_sees(m) && b->visual.start[i] < b->visual.start[i + 1];
-    struct doubt d = {.margin = entity_margin(L, marginals, tags, entity),
-                      .entropy = entity_entropy(L, marginals, entity),
-                      .fused = NONE,
-                      .modality = {NONE, NONE},
-                      .conflict = NAN,
-                      .visual_share = NAN};
+    struct doubt d = doubt_none();
+    d.margin = entity_margin(L, marginals, tags, entity);
+    d.entropy = entity_entropy(L, marginals, entity);
     if (!model_has_evidence(m)) return d;
     const bool is_dirichlet = m->shape.fusion == FUSION_DIRICHLET;
     const int32_t *at = tags + entity->first;
@@ -78,7 +80,7 @@ struct doubt doubt_of_tweet(const struct model *m, const struct forward *f, cons
                             const double *marginals)
 {
     const int L = tag_count(&m->shape.types), n = b->word_start[i + 1] - b->word_start[i];
-    if (n == 0) return (struct doubt){NAN, NAN, NONE, {NONE, NONE}, NAN, NAN};
+    if (n == 0) return doubt_none();
     struct doubt d = doubt_of(m, f, b, i, tags, marginals, &(struct span){0, n - 1, 0});
     d.margin = d.entropy = 0;
     for (int w = 0; w < n; w++) {

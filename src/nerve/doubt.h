@@ -19,6 +19,7 @@ struct doubt {
 /* Tag probabilities [n,L] of tweet i of a batch, of n words, at the model's temperature: the CRF's marginals, or the softmax of the
  * emissions. */
 void model_marginals(const struct model *m, const struct forward *f, const struct batch *b, int i, double *marginals);
+struct doubt doubt_none(void); /* all NaN */
 /* Of an entity in tweet i of a batch, whose words have these tags and marginals. */
 struct doubt doubt_of(const struct model *m, const struct forward *f, const struct batch *b, int i, const int32_t *tags,
                       const double *marginals, const struct span *entity);

@@ -1,5 +1,6 @@
 #include "evaluate.h"
 #include "temperature.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,15 @@ static int add_found(const struct passed *p, int i, struct evaluation *out, stru
     return 0;
 }
 
+static void add_words(const struct passed *p, int i, struct tagged *words)
+{
+    const int L = tag_count(&p->model->shape.types), from = p->batch->word_start[i], n = p->batch->word_start[i + 1] - from;
+    for (int w = 0; w < n; w++)
+        words[w] = (struct tagged){
+            .score = p->marginals[w * L + p->tags[from + w]],
+            .doubt = doubt_of(p->model, p->forward, p->batch, i, p->tags + from, p->marginals, &(struct span){.first = w, .last = w})};
+}
+
 static int add_tweet(const struct passed *p, int i, unsigned parts, struct evaluation *out, struct err *e)
 {
     const struct batch *b = p->batch;
@@ -40,8 +50,9 @@ static int add_tweet(const struct passed *p, int i, unsigned parts, struct evalu
     if (parts & EVALUATE_EMISSIONS)
         memcpy(out->emissions + (size_t)p->split->encoded.word_start[tweet] * L, p->forward->emissions->val + (size_t)from * L,
                (size_t)n * L * sizeof *out->emissions);
-    if (parts & (EVALUATE_FOUND | EVALUATE_TWEETS)) model_marginals(p->model, p->forward, b, i, p->marginals);
+    if (parts & (EVALUATE_FOUND | EVALUATE_TWEETS | EVALUATE_WORDS)) model_marginals(p->model, p->forward, b, i, p->marginals);
     if (parts & EVALUATE_TWEETS) out->tweets[tweet] = doubt_of_tweet(p->model, p->forward, b, i, p->tags + from, p->marginals);
+    if (parts & EVALUATE_WORDS) add_words(p, i, out->words + p->split->data.tweets[tweet].first_word);
     return parts & EVALUATE_FOUND ? add_found(p, i, out, e) : 0;
 }
 
@@ -105,10 +116,14 @@ static int by_tweet(const void *a, const void *b)
 static bool make_room(const struct model *m, const struct split *s, unsigned parts, struct evaluation *out)
 {
     const size_t kept = (size_t)s->encoded.word_start[s->encoded.n_tweets], L = (size_t)tag_count(&m->shape.types);
+    const struct tagged unknown = {.score = NAN, .doubt = doubt_none()};
     out->predicted = calloc((size_t)s->data.n_words + 1, sizeof *out->predicted);
     if (parts & EVALUATE_EMISSIONS) out->emissions = calloc(kept * L + 1, sizeof *out->emissions);
     if (parts & EVALUATE_TWEETS) out->tweets = calloc((size_t)s->data.n_tweets + 1, sizeof *out->tweets);
-    return out->predicted && (out->emissions || !(parts & EVALUATE_EMISSIONS)) && (out->tweets || !(parts & EVALUATE_TWEETS));
+    if (parts & EVALUATE_WORDS) out->words = calloc((size_t)s->data.n_words + 1, sizeof *out->words);
+    for (int w = 0; w < s->data.n_words && out->words; w++) out->words[w] = unknown;
+    return out->predicted && (out->words || !(parts & EVALUATE_WORDS)) && (out->emissions || !(parts & EVALUATE_EMISSIONS)) &&
+           (out->tweets || !(parts & EVALUATE_TWEETS));
 }
 
 int evaluate_split(const struct model *m, ag_graph *graph, const struct split *s, int batch_pieces, unsigned parts,
@@ -150,6 +165,7 @@ void evaluation_free(struct evaluation *x)
     free(x->found);
     free(x->emissions);
     free(x->tweets);
+    free(x->words);
     *x = (struct evaluation){0};
 }
 

@@ -17,12 +17,19 @@ struct found {
     struct doubt doubt;
 };
 
+/* One word at the tag that it got. */
+struct tagged {
+    double score; /* probability of the tag */
+    struct doubt doubt;
+};
+
 /* What evaluate_split gives besides tags: a sum of these. */
 enum evaluation_parts {
     EVALUATE_TAGS = 0,
     EVALUATE_FOUND = 1,     /* entities, their probabilities and doubt */
     EVALUATE_EMISSIONS = 2, /* of all words that were not cut off */
     EVALUATE_TWEETS = 4,    /* each tweet's doubt */
+    EVALUATE_WORDS = 8,     /* each word's probability and doubt */
 };
 
 struct evaluation {
@@ -31,6 +38,7 @@ struct evaluation {
     size_t n_found;
     ag_real *emissions;   /* [words of split.encoded,L] */
     struct doubt *tweets; /* [tweets] doubt_of_tweet */
+    struct tagged *words; /* [words of the split]; of words behind max_length all is NaN */
 };
 
 /* Predicts every tweet, in batches of about batch_pieces pieces, through graph (reset at each batch). Where *stop becomes true it gives

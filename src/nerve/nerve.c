@@ -270,8 +270,8 @@ static void predict(void *context)
 {
     struct work *w = context;
     const struct loaded_model *m = &w->model->loaded;
-    if (cut(w) ||
-        predict_sentences(&m->model, &w->model->graph, w->n, w->sentences, &w->model->source, m->config.train.eval_batch, &w->found, w->e))
+    if (cut(w) || predict_sentences(&m->model, &w->model->graph, w->n, w->sentences, &w->model->source, m->config.train.eval_batch, false,
+                                    &w->found, w->e))
         return;
     collect(w);
 }

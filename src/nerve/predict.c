@@ -1,5 +1,4 @@
 #include "predict.h"
-#include "evaluate.h"
 #include "utf8.h"
 #include <limits.h>
 #include <stdlib.h>
@@ -124,7 +123,7 @@ static int see(struct parts *p, const struct model *m, const struct visual_sourc
 
 /* ---- what was found, by sentence ---- */
 
-static int collect(const struct parts *p, const struct evaluation *x, int n, const struct sentence *sentences, struct prediction *out,
+static int collect(const struct parts *p, struct evaluation *x, int n, const struct sentence *sentences, struct prediction *out,
                    struct err *e)
 {
     out->entity_start = calloc((size_t)n + 1, sizeof *out->entity_start);
@@ -134,6 +133,10 @@ static int collect(const struct parts *p, const struct evaluation *x, int n, con
     if (!out->entity_start || !out->word_start || !out->entities || !out->tags) return out_of_memory(e);
     for (int i = 0; i < n; i++) out->word_start[i + 1] = out->word_start[i] + sentences[i].n_words;
     for (int w = 0; w < p->split.data.n_words; w++) out->tags[w] = x->predicted[w];
+    if (x->words) {
+        out->words = x->words; /* parts are in the order of the sentences */
+        x->words = NULL;
+    }
     for (size_t k = 0; k < x->n_found; k++) {
         const struct found *f = &x->found[k];
         const int first = p->first_word[f->tweet];
@@ -146,15 +149,16 @@ static int collect(const struct parts *p, const struct evaluation *x, int n, con
 }
 
 int predict_sentences(const struct model *m, ag_graph *graph, int n, const struct sentence *sentences, const struct visual_source *source,
-                      int batch_pieces, struct prediction *out, struct err *e)
+                      int batch_pieces, bool with_words, struct prediction *out, struct err *e)
 {
+    const unsigned wanted = with_words ? EVALUATE_FOUND | EVALUATE_WORDS : EVALUATE_FOUND;
     struct parts p = {0};
     struct evaluation x = {0};
     *out = (struct prediction){.n_sentences = n, .note = calloc((size_t)n + 1, sizeof *out->note)};
     int code = out->note ? 0 : out_of_memory(e);
     if (!code) code = make_parts(m, n, sentences, &p, e);
     if (!code) code = see(&p, m, source, sentences, out->note, e);
-    if (!code) code = evaluate_split(m, graph, &p.split, batch_pieces, EVALUATE_FOUND, NULL, &x, e);
+    if (!code) code = evaluate_split(m, graph, &p.split, batch_pieces, wanted, NULL, &x, e);
     if (!code) code = collect(&p, &x, n, sentences, out, e);
     if (code) prediction_free(out);
     evaluation_free(&x);
@@ -168,6 +172,7 @@ void prediction_free(struct prediction *p)
     free(p->entities);
     free(p->word_start);
     free(p->tags);
+    free(p->words);
     for (int i = 0; i < p->n_sentences && p->note; i++) free(p->note[i]);
     free(p->note);
     *p = (struct prediction){0};
@@ -193,6 +198,26 @@ struct json *prediction_json(const struct model *m, struct json *id, const struc
     }
     json_set(v, "entities", list);
     return v;
+}
+
+void prediction_add_words(const struct model *m, const struct sentence *s, const int32_t *tags, const struct tagged *words,
+                          struct json *prediction)
+{
+    struct json *list = json_new_array();
+    for (int w = 0; w < s->n_words; w++) {
+        const struct text_word *x = &s->words[w];
+        struct json *word = json_new_object();
+        char tag[256];
+        tag_name(&m->shape.types, tags[w], tag, sizeof tag);
+        json_set_text(word, "word", s->text + x->byte_first, (size_t)(x->byte_end - x->byte_first));
+        json_set_integer(word, "start", x->char_first);
+        json_set_integer(word, "end", x->char_end);
+        json_set_string(word, "tag", tag);
+        json_set_number(word, "score", words[w].score);
+        if (model_has_evidence(m)) doubt_add_json(&words[w].doubt, word);
+        json_append(list, word);
+    }
+    json_set(prediction, "words", list);
 }
 
 /* ---- words that come without a text ---- */

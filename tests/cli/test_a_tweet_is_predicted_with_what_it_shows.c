@@ -300,6 +300,77 @@ static void an_entity_tells_how_unsure_the_model_is(void **state)
     free(output);
 }
 
+/* Over the words of the entity, and the tags that made it one. */
+static void assert_mean_of_words(const struct json *entity, const struct json *words, const char *key)
+{
+    int64_t from, to, start, end;
+    double sum = 0, x, expected;
+    char tag[64];
+    int n = 0;
+    assert_true(json_read_integer(json_get(entity, "start"), &from) && json_read_integer(json_get(entity, "end"), &to));
+    for (size_t w = 0; w < json_size(words); w++) {
+        const struct json *word = json_at(words, w);
+        assert_true(json_read_integer(json_get(word, "start"), &start) && json_read_integer(json_get(word, "end"), &end));
+        if (start < from || end > to) continue;
+        snprintf(tag, sizeof tag, "%c-%s", n == 0 ? 'B' : 'I', json_text(json_get(entity, "entity_group")));
+        assert_string_equal(json_text(json_get(word, "tag")), tag);
+        assert_true(json_read_number(json_get(word, "score"), &x) && x > 0 && x <= 1);
+        sum += json_read_number(json_get(word, key), &x) ? x : NAN;
+        n++;
+    }
+    if (!json_read_number(json_get(entity, key), &expected)) expected = NAN;
+    assert_true(n > 0);
+    if (!(fabs(sum / n - expected) <= 1e-12 * expected) && !(isnan(sum) && isnan(expected)))
+        fail_msg("%s: %.17g of the words, %.17g of the entity", key, sum / n, expected);
+}
+
+static void an_entity_is_as_unsure_as_its_words_are(void **state)
+{
+    static const char *const KEYS[] = {"aleatoric", "epistemic", "predictive_scale", "conflict", "visual_share"};
+    const struct members *m = *state;
+    char arguments[2 * PATH_MAX], *rest;
+    int n = 0;
+    snprintf(arguments, sizeof arguments, "--words %s", path_of("data/train.txt"));
+    char *output = rest = answer(0, m->run, NULL, arguments, NULL);
+    for (struct json *v; (v = next_object(&rest)); json_free(v)) {
+        const struct json *entities = json_get(v, "entities"), *words = json_get(v, "words");
+        for (size_t w = 0; w < json_size(words); w++) assert_int_equal(json_size(json_at(words, w)), m->n);
+        for (size_t k = 0; k < json_size(entities); k++, n++)
+            for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS && m->n > 5; i++) assert_mean_of_words(json_at(entities, k), words, KEYS[i]);
+    }
+    assert_true(n > 10);
+    free(output);
+}
+
+/* Its ninety pieces are more than the model reads at once. */
+static void a_word_that_is_too_long_has_no_numbers(void **state)
+{
+    char input[256] = "{\"words\":[\"we\",\"", *rest;
+    (void)state;
+    memset(input + strlen(input), 'q', 90);
+    strcat(input, "\",\"saw\"]}\n");
+    char *output = rest = answer(0, "seen", input, "--words", NULL);
+    struct json *v = next_object(&rest);
+    const struct json *words = json_get(v, "words");
+    assert_int_equal(json_size(words), 3);
+    for (size_t w = 0; w < 3; w++) {
+        assert_int_equal(json_read_null(json_get(json_at(words, w), "score")), w == 1);
+        assert_int_equal(json_read_null(json_get(json_at(words, w), "epistemic")), w == 1);
+    }
+    assert_string_equal(json_text(json_get(json_at(words, 1), "tag")), "O");
+    json_free(v);
+    free(output);
+}
+
+static void words_are_told_in_json_alone(void **state)
+{
+    char *errors;
+    (void)state;
+    free(answer(64, "seen", "a\n", "--words --format conll", &errors));
+    assert_non_null(strstr(errors, "nerve predict: --words is for --format jsonl\n"));
+    free(errors);
+}
+
 /* predictions.jsonl was made while training, from the same files by other hands. */
 static void predictions_are_those_of_the_run(void **state)
 {
@@ -678,13 +749,15 @@ int main(void)
         N_REFUSALS = sizeof REFUSALS / sizeof *REFUSALS,
         N_RUNS = sizeof RUNS / sizeof *RUNS
     };
-    static char names[N_MEMBERS + N_REFUSALS + N_RUNS][160];
-    struct CMUnitTest tests[16 + N_MEMBERS + N_REFUSALS + N_RUNS] = {
+    static char names[2 * N_MEMBERS + N_REFUSALS + N_RUNS][160];
+    struct CMUnitTest tests[16 + 2 * N_MEMBERS + N_REFUSALS + N_RUNS] = {
         cmocka_unit_test(an_id_or_a_path_finds_the_picture),
         cmocka_unit_test(a_picture_that_is_missing_or_bad_is_none),
         cmocka_unit_test(the_number_of_a_line_finds_no_picture),
         cmocka_unit_test(an_id_or_the_line_itself_gives_the_caption),
         cmocka_unit_test(a_sentence_in_parts_has_its_picture_in_each),
+        cmocka_unit_test(a_word_that_is_too_long_has_no_numbers),
+        cmocka_unit_test(words_are_told_in_json_alone),
         cmocka_unit_test(a_note_is_a_warning_where_stdout_has_no_room_for_it),
         cmocka_unit_test(a_model_that_refuses_bad_pictures_makes_them_errors),
         cmocka_unit_test(a_model_of_text_alone_reads_text_alone),
@@ -694,11 +767,16 @@ int main(void)
         cmocka_unit_test(the_library_sees_what_the_program_does),
         cmocka_unit_test(hostile_pictures_are_named_and_prediction_goes_on),
     };
-    size_t n = 13, k = 0;
+    size_t n = 15, k = 0;
     for (size_t i = 0; i < N_MEMBERS; i++, k++) {
         snprintf(names[k], sizeof names[k], "an entity tells how unsure the model is: %s", MEMBERS[i].run);
         tests[n++] = (struct CMUnitTest){
             .name = names[k], .test_func = an_entity_tells_how_unsure_the_model_is, .initial_state = (void *)(uintptr_t)&MEMBERS[i]};
+    }
+    for (size_t i = 0; i < N_MEMBERS; i++, k++) {
+        snprintf(names[k], sizeof names[k], "an entity is as unsure as its words are: %s", MEMBERS[i].run);
+        tests[n++] = (struct CMUnitTest){
+            .name = names[k], .test_func = an_entity_is_as_unsure_as_its_words_are, .initial_state = (void *)(uintptr_t)&MEMBERS[i]};
     }
     for (size_t i = 0; i < N_REFUSALS; i++, k++) {
         snprintf(names[k], sizeof names[k], "what the model cannot take is the error of its line: %s %s", REFUSALS[i].run,

@@ -196,7 +196,7 @@ static void claim_predicts(const struct model *m)
     const int n = words_cut(TEXT, strlen(TEXT), &words, &cap, &e);
     const struct sentence sentence = {.text = TEXT, .size = strlen(TEXT), .n_words = n, .words = words};
     ag_graph_init(&g);
-    fuzz_claim(predict_sentences(m, &g, 1, &sentence, NULL, 256, &p, &e) == 0, "%s", e.text);
+    fuzz_claim(predict_sentences(m, &g, 1, &sentence, NULL, 256, true, &p, &e) == 0, "%s", e.text);
     for (int w = 0; w < n; w++) fuzz_claim(p.tags[w] >= 0 && p.tags[w] < tag_count(&m->shape.types), "tag %d", p.tags[w]);
     for (int i = 0; i < p.entity_start[1]; i++) {
         const struct entity *x = &p.entities[i];
