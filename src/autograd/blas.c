@@ -76,6 +76,13 @@ void ag_gemm(bool ta, bool tb, int M, int N, int K, const ag_real *A, const ag_r
     }
 }
 
+void ag_blas_plain(int N, const ag_real *A, const ag_real *B, ag_real *C)
+{
+    openblas_set_num_threads(ag_threads());
+    GEMM(CblasRowMajor, CblasNoTrans, CblasTrans, N, N, N, 1, A, N, B, N, 0, C, N);
+    ag_blas_single_thread();
+}
+
 bool ag_blas_threads_are_openmp(void)
 {
     return openblas_get_parallel() == OPENBLAS_OPENMP;

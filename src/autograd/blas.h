@@ -13,6 +13,9 @@ void ag_gemm(bool ta, bool tb, int M, int N, int K, const ag_real *A, const ag_r
 /* One small product on the calling thread, with leading dimensions and a factor: C = alpha op(A) op(B) + beta C. For code that is already inside a parallel region. */
 void ag_gemm_one(bool ta, bool tb, int M, int N, int K, ag_real alpha, const ag_real *A, int lda, const ag_real *B, int ldb, ag_real beta, ag_real *C, int ldc);
 
+/* C[N,N] = A B^T by OpenBLAS as it is, with ag_threads() threads of its own and no tiles of ours: for benchmarks, as what this machine can do. */
+void ag_blas_plain(int N, const ag_real *A, const ag_real *B, ag_real *C);
+
 /* For ag_start: is this the flavour of OpenBLAS that shares OpenMP's threads; make it compute on the calling thread only; what it is. */
 bool ag_blas_threads_are_openmp(void);
 void ag_blas_single_thread(void);

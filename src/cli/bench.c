@@ -1,4 +1,4 @@
-/* bench.c - `nerve bench train|predict [--shape ...] [--batch N] [--threads N] [--lengths FILE] [--json] [KEY=VALUE...]`. */
+/* bench.c - `nerve bench train|predict [--shape ...] [--batch N] [--batches N] [--threads N] [--lengths FILE] [--json] [KEY=VALUE...]`. */
 #include "bench.h"
 #include "cli.h"
 #include "json.h"
@@ -25,6 +25,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case 'b':
         a->options.batch = (int)cli_integer(state, "--batch", text, 1, 4096);
+        return 0;
+    case 'n':
+        a->options.batches = (int)cli_integer(state, "--batches", text, 1, 4096);
         return 0;
     case 't':
         a->config->train.threads = (int)cli_integer(state, "--threads", text, 1, 512);
@@ -54,6 +57,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 static const struct argp_option OPTIONS[] = {
     {.name = "shape", .key = 's', .arg = "minilm|bert-base|FOLDER", .doc = "default: minilm"},
     {.name = "batch", .key = 'b', .arg = "N", .doc = "tweets in a batch (default 16 for train, 32 for predict)"},
+    {.name = "batches", .key = 'n', .arg = "N", .doc = "batches of a round (default 16); rounds go on for 4 seconds, one at least"},
     {.name = "threads", .key = 't', .arg = "N", .doc = "threads (default: one for each processor)"},
     {.name = "lengths", .key = 'l', .arg = "FILE", .doc = "the word pieces of one tweet in each line (default: as in Twitter-2017)"},
     {.name = "json", .key = 'j', .doc = "print one JSON object"},
@@ -109,7 +113,7 @@ static int run_command(int argc, char **argv)
 {
     static struct nerve_config config;
     const char *overrides[argc];
-    struct arguments a = {.options = {.shape = "minilm"}, .config = &config, .overrides = overrides};
+    struct arguments a = {.options = {.shape = "minilm", .batches = BENCH_BATCHES}, .config = &config, .overrides = overrides};
     struct bench b;
     struct err e = {0};
     config_default(&config);

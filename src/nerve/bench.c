@@ -1,15 +1,15 @@
 #include "bench.h"
 #include "bench_tweets.h"
-#include "blas.h"
-#include "clock.h"
 #include "json.h"
 #include "machine.h"
+#include "sgemm.h"
 #include "trainer.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { ROUNDS_MAX = 64 };
-#define ENOUGH_S 4.0
+#define ENOUGH_S    4.0
+#define SGEMM_SHARE .05
 
 /* ---- the model ---- */
 
@@ -42,55 +42,16 @@ static double forward_flop(const struct model_shape *s, const struct encoded *x)
 
 /* ---- rounds, with sgemm beside ---- */
 
-struct calibration {
-    float *a, *b, *c;
-    double rate[ROUNDS_MAX];
-    int n;
-};
-
-enum { SGEMM = 1024 };
-
-static void calibrate(struct calibration *k)
-{
-    const double start = clock_seconds();
-    ag_gemm(false, true, SGEMM, SGEMM, SGEMM, k->a, k->b, 0, k->c, NULL, NULL);
-    k->rate[k->n++] = 2.0 * SGEMM * SGEMM * SGEMM * 1e-9 / (clock_seconds() - start);
-}
-
-static int calibration_begin(struct calibration *k, struct err *e)
-{
-    const size_t n = (size_t)SGEMM * SGEMM;
-    *k = (struct calibration){.a = malloc(n * sizeof *k->a), .b = malloc(n * sizeof *k->b), .c = malloc(n * sizeof *k->c)};
-    if (!k->a || !k->b || !k->c) return err_set(e, ERR_INTERNAL, "out of memory for a product of %d x %d x %d", SGEMM, SGEMM, SGEMM);
-    for (size_t i = 0; i < n; i++) k->a[i] = k->b[i] = (float)(i % 7) - 3;
-    calibrate(k); /* the first one brings the pages in */
-    k->n = 0;
-    return 0;
-}
-
-static void calibration_end(struct calibration *k)
-{
-    free(k->a);
-    free(k->b);
-    free(k->c);
-}
-
-static int by_rate(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* A round of all batches; true where a step went wrong. */
 typedef bool (*bench_round)(void *context);
 
 static int measure(bench_round round, void *context, ag_graph *g, struct bench *out, struct err *e)
 {
-    struct calibration k = {0};
+    struct sgemm beside = {0};
     int code = 0;
-    round(context); /* what is allocated once, and the caches */
     g->profile = &out->profile;
-    for (; !code && out->rounds < ROUNDS_MAX && (out->rounds < 2 || out->seconds < ENOUGH_S); out->rounds++) {
+    for (; !code && out->rounds < ROUNDS_MAX && out->seconds < ENOUGH_S; out->rounds++) {
+        const double before = out->seconds;
         ag_profile_start(&out->profile);
         const bool failed = round(context);
         ag_profile_stop(&out->profile);
@@ -98,31 +59,31 @@ static int measure(bench_round round, void *context, ag_graph *g, struct bench *
         if (failed) code = err_set(e, ERR_INTERNAL, "a loss or a gradient is not finite with these random weights: try another train.seed");
         if (out->rounds == 0) {
             out->peak_mb = machine_peak_mb(); /* without sgemm's own matrices */
-            if (!code) code = calibration_begin(&k, e);
+            if (!code) code = sgemm_begin(&beside, e);
         }
-        if (!code) calibrate(&k);
+        if (!code) sgemm_run(&beside, SGEMM_SHARE * (out->seconds - before));
     }
     g->profile = NULL;
-    if (!code) {
-        qsort(k.rate, (size_t)k.n, sizeof *k.rate, by_rate);
-        out->sgemm = (k.rate[(k.n - 1) / 2] + k.rate[k.n / 2]) / 2;
-        out->steps = out->rounds * N_BATCHES;
-    }
-    calibration_end(&k);
+    if (!code) out->sgemm = sgemm_gflops(&beside);
+    sgemm_end(&beside);
     return code;
 }
 
 /* ---- training ---- */
 
+static bool train_step(struct trainer *t, int b)
+{
+    const int32_t *start = t->plan.start + b;
+    struct step_result r;
+    struct err e = {0};
+    return trainer_step(t, start[1] - start[0], t->plan.tweets + start[0], 1, &r, &e) || r.skipped;
+}
+
 static bool train_round(void *context)
 {
     struct trainer *t = context;
-    for (int b = 0; b < t->plan.n_batches; b++) {
-        const int32_t *start = t->plan.start + b;
-        struct step_result r;
-        struct err e = {0};
-        if (trainer_step(t, start[1] - start[0], t->plan.tweets + start[0], 1, &r, &e) || r.skipped) return true;
-    }
+    for (int b = 0; b < t->plan.n_batches; b++)
+        if (train_step(t, b)) return true;
     return false;
 }
 
@@ -135,8 +96,10 @@ static int bench_train(const struct nerve_config *config, struct model_shape *sh
     if (code) return code;
     out->parameters = (int64_t)model_parameters(&t.model);
     out->flop = 3 * forward_flop(&t.model.shape, &t.splits[SPLIT_TRAIN].encoded);
-    if (!(code = trainer_next(&t, &n, &batch, &factor, e)) && !(code = trainer_warm(&t, e))) /* trainer_next makes the plan */
+    if (!(code = trainer_next(&t, &n, &batch, &factor, e)) && !(code = trainer_warm(&t, e))) { /* trainer_next makes the plan */
+        train_step(&t, 0);                                                                     /* the moments' pages */
         code = measure(train_round, &t, &t.graph, out, e);
+    }
     trainer_close(&t);
     return code;
 }
@@ -181,7 +144,12 @@ static int bench_predict(const struct nerve_config *config, struct model_shape *
     if ((code = batch_plan_sorted(p.encoded, batch, 0, &p.plan, e)) || (code = batch_reserve_plan(&p.batch, &p.plan, p.encoded, e)))
         goto done;
     p.tags = malloc(((size_t)p.batch.cap_W + 1) * sizeof *p.tags);
-    code = p.tags ? measure(predict_round, &p, &p.graph, out, e) : err_set(e, ERR_INTERNAL, "out of memory for tags");
+    if (p.tags) {
+        predict_round(&p); /* sizes the arena */
+        code = measure(predict_round, &p, &p.graph, out, e);
+    } else {
+        code = err_set(e, ERR_INTERNAL, "out of memory for tags");
+    }
 done:
     free(p.tags);
     batch_free(&p.batch);
@@ -201,10 +169,11 @@ int bench_run(const struct nerve_config *config, const struct bench_options *opt
     c.train.batch_pieces = 0;
     if (config_looks(config)) return err_set(e, ERR_CONFIG, "a benchmark is of text alone: leave model.fusion away, or set it to text");
     int code = make_shape(&c, options, &shape, e);
-    if (!code) code = bench_tweets(options->lengths, N_BATCHES * options->batch, &shape, c.train.seed, &tweets, e);
+    if (!code) code = bench_tweets(options->lengths, options->batches * options->batch, &shape, c.train.seed, &tweets, e);
     if (!code) {
         b.pieces = tweets.encoded.piece_start[tweets.encoded.n_tweets];
         code = options->predict ? bench_predict(&c, &shape, &tweets, options->batch, &b, e) : bench_train(&c, &shape, &tweets, &b, e);
+        b.steps = b.rounds * options->batches;
     }
     model_shape_free(&shape);
     split_free(&tweets);

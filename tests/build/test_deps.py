@@ -20,7 +20,7 @@ STAND_INS = {
 }
 
 
-def run(deps, without=(), **environment):
+def run(deps, *named, without=(), **environment):
     """Exit status, output and calls of tools/deps."""
     with tempfile.TemporaryDirectory() as folder:
         for name in ('bash', 'mktemp', 'rm', 'tail', 'env'):
@@ -30,7 +30,7 @@ def run(deps, without=(), **environment):
                 command = pathlib.Path(folder) / name
                 command.write_text(f'#!{shutil.which("bash")}\n{text}\n')
                 command.chmod(0o755)
-        done = subprocess.run([shutil.which('bash'), deps], text=True, capture_output=True, check=False, cwd=folder,
+        done = subprocess.run([shutil.which('bash'), deps, *named], text=True, capture_output=True, check=False, cwd=folder,
                               env={'PATH': folder, 'MISSING': '', **environment})
         calls = pathlib.Path(folder) / 'calls'
         return done.returncode, done.stdout + done.stderr, calls.read_text().splitlines() if calls.exists() else []
@@ -45,6 +45,8 @@ def main(deps):
            lambda status, text, calls: status == 0 and len(calls) == 2 and calls[0].startswith('apt-get update') and
            calls[1].startswith('apt-get install') and calls[1].endswith(' libjansson-dev') and 'meson' not in calls[1],
            run(deps, MISSING='libjansson-dev'))
+    expect('a package that is named is installed too', lambda status, text, calls: status == 0 and calls[1].endswith(' python3-venv'),
+           run(deps, 'python3-venv', MISSING='python3-venv'))
     expect('who is not root asks through sudo', lambda status, text, calls: status == 0 and [call for call in calls if call.startswith('sudo')] ==
            ['sudo apt-get', 'sudo env'], run(deps, MISSING='meson', USER_ID='1000'))
     expect('who is not root and has no sudo is told the command', lambda status, text, calls: (status, calls) == (1, []) and

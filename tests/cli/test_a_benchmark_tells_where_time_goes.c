@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-/* N_BATCHES batches of BATCH tweets of LENGTH pieces through LAYERS layers of WIDTH columns, INNER inside. */
+/* BATCHES batches of BATCH tweets of LENGTH pieces through LAYERS layers of WIDTH columns, INNER inside. */
 enum { LAYERS = 2, WIDTH = 32, INNER = 48, BATCH = 3, LENGTH = 12, WORDS = 9, TAGS = 9, BATCHES = 16 };
 
 static int make_shape(void **state)
@@ -104,6 +104,26 @@ static void training_has_what_prediction_has_not(void **state)
     json_free(predict);
 }
 
+static void a_round_has_as_many_batches_as_are_asked_for(void **state)
+{
+    (void)state;
+    struct json *json = bench("train", "--batches 3");
+    assert_near(number(json, "pieces"), 3 * BATCH * LENGTH, 0, "pieces");
+    assert_near(number(json, "steps"), 3 * number(json, "rounds"), 0, "steps");
+    json_free(json);
+}
+
+/* bench/run gives the peers the file, and nerve too: whoever runs `nerve bench` alone measures the same work. */
+static void the_lengths_it_knows_are_those_of_the_file(void **state)
+{
+    (void)state;
+    struct json *known = ask("bench predict --shape %s/shape --batch 211 --threads 1 --json", folder);
+    struct json *file = ask("bench predict --shape %s/shape --batch 211 --threads 1 --json --lengths " LENGTHS, folder);
+    assert_near(number(known, "pieces"), number(file, "pieces"), 0, "pieces");
+    json_free(known);
+    json_free(file);
+}
+
 static void keys_of_the_configuration_count(void **state)
 {
     (void)state;
@@ -139,6 +159,7 @@ static void what_cannot_be_measured_is_refused_by_name(void **state)
         {"12", "evaluate", "not 'evaluate'", 64},
         {"12", "train --shape nowhere", "nowhere/config.json", 66},
         {"12", "train --batch 0", "--batch", 64},
+        {"12", "train --batches 0", "--batches", 64},
         {"12", "train model.crv=false", "did you mean 'model.crf'", 78},
         {"12", "predict --shape FOLDER/shape model.frozen_layers=3", "model.frozen_layers is 3, but the encoder has 2", 78},
         {"12\\n2", "train --shape FOLDER/shape --lengths FOLDER/wrong", "wrong:2: a length is a number of word pieces from 3 to 60", 65},
@@ -179,6 +200,8 @@ int main(void)
         cmocka_unit_test(the_rows_add_up_to_a_step),
         cmocka_unit_test(figures_follow_from_the_shape_and_the_lengths),
         cmocka_unit_test(training_has_what_prediction_has_not),
+        cmocka_unit_test(a_round_has_as_many_batches_as_are_asked_for),
+        cmocka_unit_test(the_lengths_it_knows_are_those_of_the_file),
         cmocka_unit_test(keys_of_the_configuration_count),
         cmocka_unit_test(it_prints_figures_and_a_table),
         cmocka_unit_test(what_cannot_be_measured_is_refused_by_name),

@@ -1,22 +1,22 @@
 #!/usr/bin/env python3
-"""The peer that `nerve features` is held against: CLIP's vision tower in PyTorch over pictures that Pillow reads.
+"""Features of pictures in PyTorch: CLIP's vision tower over pictures that Pillow reads.
 
-Decoding, bicubic resize, centre crop and normalisation as in CLIPImageProcessor, batches through the encoder in inference mode, all tokens
-kept. Prints one JSON line: pictures a second (loading torch and the weights does not count), peak memory. With --make it writes the pictures instead:
-seeded noise of few frequencies, as JPEGs of the size that tweets have.
+Decoding, bicubic resize, centre crop and normalisation as in CLIPImageProcessor, batches through the encoder in inference mode, all tokens kept.
+Prints one line of JSON; loading torch and the weights does not count. With --make it writes the pictures instead: seeded noise of few frequencies,
+as JPEGs of the size that tweets have.
 
-  python3 -m venv venv && venv/bin/pip install torch==2.13.0 transformers Pillow numpy
-  venv/bin/python bench/pytorch_features.py --images DIR --make 100
-  venv/bin/python bench/pytorch_features.py --images DIR --clip FOLDER --batch 16
+  pytorch_features.py --images DIR --make 100
+  pytorch_features.py --images DIR --clip FOLDER --batch 16
 """
 import argparse
 import json
 import pathlib
-import resource
 import time
 
 import numpy
 from PIL import Image
+
+import work
 
 MEAN = numpy.array([0.48145466, 0.4578275, 0.40821073], numpy.float32)
 STD = numpy.array([0.26862954, 0.26130258, 0.27577711], numpy.float32)
@@ -26,11 +26,11 @@ def make(folder, count):
     folder.mkdir(parents=True, exist_ok=True)
     for k in range(count):
         coarse = numpy.random.default_rng(k).integers(0, 256, (30, 40, 3), numpy.uint8)
-        Image.fromarray(coarse).resize((600, 450), Image.BICUBIC).save(folder / f"{k:04d}.jpg", quality=90)
+        Image.fromarray(coarse).resize((600, 450), Image.BICUBIC).save(folder / f'{k:04d}.jpg', quality=90)
 
 
 def read(path, side):
-    picture = Image.open(path).convert("RGB")
+    picture = Image.open(path).convert('RGB')
     width, height = picture.size
     short = min(width, height)
     width, height = int(side * width / short), int(side * height / short)
@@ -54,17 +54,16 @@ def encode(args):
             tokens = model(pixel_values=pixels).last_hidden_state.numpy()
             kept.update({path.stem: row for path, row in zip(part, tokens)})
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"pictures_per_s": round(len(kept) / seconds, 2), "peak_mb": round(peak)}))
+    print(json.dumps({'pictures_per_s': len(kept) / seconds, 'peak_mb': work.peak_mb()}))
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--images", type=pathlib.Path, required=True)
-    parser.add_argument("--make", type=int)
-    parser.add_argument("--clip")
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument('--images', type=pathlib.Path, required=True)
+    parser.add_argument('--make', type=int)
+    parser.add_argument('--clip')
+    parser.add_argument('--batch', type=int, default=16)
+    parser.add_argument('--threads', type=int, default=2)
     args = parser.parse_args()
     if args.make:
         make(args.images, args.make)

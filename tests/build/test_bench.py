@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""The arithmetic of bench/run, and bench/setup's answers, without measuring anything.
+
+  test_bench.py BENCH
+"""
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import rows
+
+
+def round_of(figures, works, value):
+    """A round in which every field of every measure is value(shape, key, field)."""
+    fields = ('tokens_per_s', 'limit', 'step_ms', 'peak_mb', 'pictures_per_s', 'seconds')
+    return {(shape, key): {field: value(shape, key, field) for field in fields} for work in works for shape, key in work.measures()}
+
+
+def arithmetic(figures):
+    def row(name, *rounds):
+        work, = [work for work in figures.WORKS if f'{work.name}/{work.shape}' == name]
+        return figures.figures_of(work, [round_of(figures, [work], value) for value in rounds])
+
+    def expect(claim, found, expected):
+        rows.check(claim, [] if found == expected else [f'{found!r} instead of {expected!r}'])
+
+    def table_of(**by_key):
+        return lambda shape, key, field: by_key[key.replace(' ', '_').replace(',', '')]
+
+    works = figures.WORKS
+    expect('there are twenty works: nine in each of two shapes, features, start',
+           ([sum(work.shape == shape for work in works) for shape in ('MiniLM', 'BERT-base', 'ViT-B/32')], len({work[:2] for work in works})), ([10, 9, 1], 20))
+    expect('what is required is no more than the aim', [work for work in works if not 0 < work.required <= work.aim], [])
+
+    fast = row('train-fused/MiniLM', *[table_of(nerve_train=n, PyTorch_train_AdamW_fused=p) for n, p in ((300, 100), (100, 100), (400, 200))])
+    expect('a row has the fields that others read', list(fast), ['work', 'shape', 'nerve', 'peer', 'peer_name', 'ratio', 'ratio_min', 'ratio_max', 'required', 'aim'])
+    expect('of a rate the ratio is nerve over peer, taken in each round: median, least, most',
+           fast, dict(work='train-fused', shape='MiniLM', nerve=300, peer=100, peer_name='PyTorch, AdamW fused', ratio=2, ratio_min=1, ratio_max=3,
+                      required=1.5, aim=1.8))
+    slow = row('predict-one/BERT-base', table_of(nerve_predict_one=50, ONNX_Runtime_predict_one=40))
+    expect('of a time it is peer over nerve', (slow['ratio'], figures.mark(slow)), (.8, 'below'))
+    large = row('memory-predict/MiniLM', table_of(nerve_predict=100, ONNX_Runtime_predict=160))
+    expect('of memory too', (large['ratio'], figures.mark(large)), (1.6, 'required'))
+    best = row('predict-batch/MiniLM', *[table_of(nerve_predict=n, PyTorch_predict=p, ONNX_Runtime_predict=o) for n, p, o in ((100, 50, 80), (90, 60, 45), (100, 20, 40))])
+    expect('the better of two peers counts in each round, and the one that was better more often is named',
+           (best['peer'], best['peer_name'], best['ratio'], best['ratio_min'], best['ratio_max']), (60, 'ONNX Runtime', 1.5, 1.25, 2.5))
+    start = row('start/MiniLM', table_of(nerve_start=.1))
+    expect('the start is held to a quarter of a second', (start['peer'], start['ratio'], start['required'], start['aim'], figures.mark(start)), (.25, 2.5, 1, 2.5, 'aim'))
+    share = row('train-share/MiniLM', lambda shape, key, field: {'tokens_per_s': 70, 'limit': 100}.get(field))
+    expect('the share of sgemm is held to the limit of the same measure', (share['nerve'], share['peer'], share['ratio']), (70, 100, .7))
+    threads = row('threads/BERT-base', table_of(nerve_train=190, nerve_train_1_thread=100))
+    expect('two threads are held to one', (threads['peer'], threads['ratio']), (100, 1.9))
+    expect('a table has a line for each row and says what was reached',
+           [line.split()[-1] for line in figures.table([fast, slow, large])], ['reached', 'aim', 'below', 'required'])
+
+    def names(*chosen):
+        return [f'{work.name}/{work.shape}' for work in figures.chosen(chosen)]
+
+    expect('a work is chosen by name, with or without shape', names('threads', 'train-512/MiniLM'), ['threads/MiniLM', 'train-512/MiniLM', 'threads/BERT-base'])
+    try:
+        found = names('thread')
+    except ValueError as e:
+        found = str(e)
+    expect('a name of none is refused, and all are told', 'no work is called thread: there are train-adamw, ' in str(found), True)
+
+    first, second = figures.schedule(works, 0), figures.schedule(works, 1)
+    needed = {measure for work in works for measure in work.measures()}
+    extra = {(shape, figures.PT_LONGEST) for shape in (figures.MINILM, figures.BERT)}
+    expect('a round takes each measure once, the first one the padded batches too', (sorted(first), sorted(second)), (sorted(needed | extra), sorted(needed)))
+    expect('the next round goes backwards', second, [measure for measure in first if measure not in extra][::-1])
+
+    calm = figures.quiet([100, 110, 105], [.01, .02, .01], [0, 0, 0])
+    expect('a quiet machine is called nothing', (calm['busy'], calm['sgemm_gflops'], calm['sgemm_gflops_min'], calm['sgemm_gflops_max']), ('', 105, 100, 110))
+    for claim, arguments, part in [('other programs', ([100, 100], [.01, .3], [0, 0]), 'other programs took 16% of the processors, up to 30%'),
+                                   ('other machines', ([100, 100], [0, 0], [.2, .2]), 'other machines took 20%'),
+                                   ('a swing of sgemm', ([100, 130], [0, 0], [0, 0]), 'sgemm gave 100 to 130 GFLOP/s')]:
+        expect(f'{claim}: the machine was busy', part in figures.quiet(*arguments)['busy'], True)
+
+
+VERSIONS = {'torch': '2.13.0+cpu', 'onnxruntime': '1.32.0', 'transformers': '5.1.0', 'onnx': '1.0', 'numpy': '2.0', 'pillow': '12.0'}
+
+
+def setup_with(bench, installed, pip_status=0):
+    """bench/setup on an environment whose python has the packages `installed`, and where pip, when called, installs all or fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        (folder / 'peers/bin').mkdir(parents=True)
+        (folder / 'commands').mkdir()
+        for name, version in installed.items():
+            (folder / name).write_text(version)
+        python = folder / 'peers/bin/python'
+        python.write_text(f'''#!{shutil.which("bash")}
+here={folder}
+if [ "$*" = - ]; then
+  {{ echo 'import importlib.metadata, pathlib'; echo "importlib.metadata.version = lambda name: pathlib.Path('$here', name).read_text()"; cat; }} | {sys.executable} -
+else
+  echo "$*" >>$here/calls
+  [ {pip_status} = 0 ] || {{ echo 'pip: no network'; exit {pip_status}; }}
+  {'; '.join(f'printf {version} >$here/{name}' for name, version in VERSIONS.items())}
+fi
+''')
+        python.chmod(0o755)
+        python3 = folder / 'commands/python3'
+        python3.write_text(f'#!{shutil.which("bash")}\ncase "$*" in *urlopen*) exit 1 ;; esac\n')
+        python3.chmod(0o755)
+        done = subprocess.run([bench / 'setup', folder / 'peers'], text=True, capture_output=True, check=False,
+                              env={'PATH': f'{folder / "commands"}:/usr/bin:/bin'})
+        calls = folder / 'calls'
+        return done.returncode, done.stdout + done.stderr, calls.read_text() if calls.exists() else ''
+
+
+def setup(bench):
+    def expect(claim, condition, outcome):
+        rows.check(claim, [] if condition(*outcome) else [str(part) for part in outcome])
+
+    expect('an environment that has the peers is left alone', lambda status, text, calls: (status, calls) == (0, '') and 'already' in text,
+           setup_with(bench, VERSIONS))
+    expect('another version is replaced', lambda status, text, calls: status == 0 and 'pip install' in calls and 'torch==2.13.0' in calls and 'done' in text,
+           setup_with(bench, VERSIONS | {'torch': '2.12.0'}))
+    expect('without a network it says what is needed', lambda status, text, calls: status == 1 and 'pip: no network' in text and 'NERVE_PEERS' in text,
+           setup_with(bench, {}, pip_status=1))
+
+
+def main(bench):
+    bench = pathlib.Path(bench)
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(bench))
+    import figures
+    arithmetic(figures)
+    setup(bench)
+    rows.finish()
+
+
+main(*sys.argv[1:])
