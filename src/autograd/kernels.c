@@ -15,6 +15,7 @@
 
 #define AG_PASTE(a, b)    a##b
 #define AG_TABLE(form)    AG_PASTE(ag_kernels_, form)
+#define AG_TILE(form)     AG_PASTE(ag_tile_, form)
 #define AG_QUOTE(...)     #__VA_ARGS__
 #define AG_NAME(form)     AG_QUOTE(form)
 #define AG_INLINE         static inline __attribute__((always_inline))
@@ -442,4 +443,7 @@ const ag_kernels AG_TABLE(AG_FORM) = {
     .dropout_row = dropout_row,
     .adamw = adamw,
     .sum_squares = sum_squares,
+#ifdef AG_TILE_ROWS
+    .tile = &AG_TILE(AG_FORM),
+#endif
 };

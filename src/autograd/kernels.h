@@ -8,6 +8,7 @@
 #define AG_KERNELS_H
 
 #include "ag.h"
+#include "tile.h"
 
 typedef struct ag_adamw { /* constants of one group in one step */
     double lr, beta1, beta2, eps, weight_decay;
@@ -37,6 +38,7 @@ typedef struct ag_kernels {
     void (*adamw)(size_t n, const ag_adamw *k, const ag_real *grad, ag_real *p, ag_real *m, ag_real *v);
     /* sum x^2, in double, in an order that depends on n alone. */
     double (*sum_squares)(size_t n, const ag_real *x);
+    const ag_tile *tile; /* the inside of a product of matrices; NULL: OpenBLAS computes products */
 } ag_kernels;
 
 extern const ag_kernels *ag_k; /* the chosen form; NULL before ag_start */

@@ -1,11 +1,12 @@
 /* What must hold when ops meet: one encoder block, packed, with dropout, over parameters. Run once for each kind of kernels that OpenBLAS
- * has. */
+ * has, and in it for each form of ours that this processor can run. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "ag.h"
+#include "kernels.h"
 #include "rng.h"
 #include <cmocka.h>
 #include <math.h>
@@ -41,6 +42,8 @@ static const struct {
     [GAIN2] = {"gain2", 1, {C}},
     [BIAS2] = {"bias2", 1, {C}},
 };
+
+static const ag_kernels *form; /* that is tested now */
 
 struct model {
     ag_params ps;
@@ -144,6 +147,7 @@ static void restart(int threads)
 {
     struct err e;
     if (ag_start(threads, &e)) fail_msg("%s", e.text);
+    ag_k = form;
 }
 
 static void packed_equals_one_by_one(void **state)
@@ -269,7 +273,12 @@ int main(void)
         cmocka_unit_test(a_scope_around_each_block_holds_one_block_of_memory),
         cmocka_unit_test(after_the_largest_batch_no_step_allocates),
     };
-    char name[128];
-    snprintf(name, sizeof name, "an_encoder_block (%s)", ag_describe().core_type);
-    return _cmocka_run_group_tests(name, tests, sizeof tests / sizeof *tests, NULL, NULL);
+    int failed = 0;
+    for (const ag_kernels *const *at = ag_kernel_forms(); *at; at++) {
+        char name[128];
+        ag_k = form = *at;
+        snprintf(name, sizeof name, "an_encoder_block (%s, %s)", ag_describe().core_type, form->name);
+        failed += _cmocka_run_group_tests(name, tests, sizeof tests / sizeof *tests, NULL, NULL);
+    }
+    return failed;
 }

@@ -1,5 +1,5 @@
 /* Products over tiles are the product: for every shape, transposed or not, added or assigned, and in the same bytes for any number of
- * threads. */
+ * threads. One row is one claim in one form, OpenBLAS's or a tile.h's; a form that this processor cannot run is no row. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "blas.h"
+#include "kernels.h"
 #include "rng.h"
 
 #ifdef AG_DOUBLE
@@ -24,10 +25,10 @@ typedef struct shape {
     int M, N, K;
 } shape;
 
-/* Nothing, one, primes, around the steps of the tiles, one tile and many, long and thin. */
-static const shape SHAPES[] = {{0, 5, 3},      {5, 0, 3},      {5, 3, 0},      {1, 1, 1},      {7, 13, 5},
-                               {17, 16, 15},   {31, 33, 64},   {97, 101, 103}, {257, 129, 65}, {24, 384, 96},
-                               {320, 384, 48}, {2, 1031, 300}, {1031, 3, 300}, {263, 521, 31}};
+/* Nothing, one, primes, around the steps of the tiles, one tile and many, long and thin, sums of one block and of several. */
+static const shape SHAPES[] = {{0, 5, 3},      {5, 0, 3},      {5, 3, 0},      {1, 1, 1},     {7, 13, 5},     {17, 16, 15},
+                               {31, 33, 64},   {97, 101, 103}, {257, 129, 65}, {24, 384, 96}, {320, 384, 48}, {2, 1031, 300},
+                               {1031, 3, 300}, {263, 521, 31}, {3, 32, 256},   {12, 64, 257}, {13, 65, 519},  {29, 200, 768}};
 enum { N_SHAPES = sizeof SHAPES / sizeof *SHAPES };
 
 /* A product with its operands, and room around C that must stay as it is. */
@@ -39,6 +40,14 @@ typedef struct product {
 } product;
 
 enum { MARGIN = 8 };
+
+/* The form of the row that runs. */
+static void start(int threads, const ag_kernels *form)
+{
+    struct err e = {0};
+    assert_int_equal(ag_start(threads, &e), 0);
+    ag_k = form;
+}
 
 static ag_real *numbers(size_t n, uint32_t sub)
 {
@@ -94,7 +103,7 @@ static void assert_product(const product *p, double alpha, double beta)
 
 static void every_shape_and_transposition_is_right(void **state)
 {
-    (void)state;
+    start(2, *state);
     for (size_t i = 0; i < N_SHAPES; i++) {
         for (int form = 0; form < 4; form++) {
             for (int beta = 0; beta < 2; beta++) {
@@ -109,7 +118,7 @@ static void every_shape_and_transposition_is_right(void **state)
 
 static void beta_0_does_not_read_c(void **state)
 {
-    (void)state;
+    start(2, *state);
     for (size_t i = 0; i < N_SHAPES; i++) {
         for (int form = 0; form < 4; form++) {
             product p = product_make(form & 1, form & 2, SHAPES[i]);
@@ -123,7 +132,7 @@ static void beta_0_does_not_read_c(void **state)
 
 static void a_nan_reaches_its_row_and_no_other(void **state)
 {
-    (void)state;
+    start(2, *state);
     product p = product_make(false, true, (shape){97, 101, 103});
     p.A[5 * 103 + 7] = (ag_real)NAN;
     product_run(&p, 0, NULL, NULL);
@@ -133,11 +142,9 @@ static void a_nan_reaches_its_row_and_no_other(void **state)
 
 static void bytes_do_not_depend_on_the_number_of_threads(void **state)
 {
-    (void)state;
-    struct err e = {0};
     static product first[N_SHAPES][4];
     for (int threads = 1; threads <= 4; threads++) {
-        assert_int_equal(ag_start(threads, &e), 0);
+        start(threads, *state);
         for (size_t i = 0; i < N_SHAPES; i++) {
             for (int form = 0; form < 4; form++) {
                 product p = product_make(form & 1, form & 2, SHAPES[i]);
@@ -152,7 +159,26 @@ static void bytes_do_not_depend_on_the_number_of_threads(void **state)
             }
         }
     }
-    assert_int_equal(ag_start(2, &e), 0);
+}
+
+/* What a tweet's rows are multiplied to does not depend on the batch: of a tile.h's products, not of OpenBLAS's. */
+static void a_row_alone_has_the_bytes_of_a_row_among_others(void **state)
+{
+    start(2, *state);
+    for (size_t i = 0; i < N_SHAPES; i++) {
+        for (int form = 0; form < 4; form += 2) {
+            const shape s = SHAPES[i];
+            product all = product_make(false, form & 2, s);
+            product_run(&all, 1, NULL, NULL);
+            for (int r = 0; r < s.M; r += 1 + s.M / 7) {
+                const size_t row = (size_t)r * (size_t)s.N, n = (size_t)s.N;
+                ag_real *alone = all.before + MARGIN + row;
+                ag_gemm(false, form & 2, 1, s.N, s.K, all.A + (size_t)r * (size_t)s.K, all.B, 1, alone, NULL, NULL);
+                assert_memory_equal(alone, all.C + MARGIN + row, n * sizeof *alone);
+            }
+            product_free(&all);
+        }
+    }
 }
 
 /* Counts the visits of every element, and tells whether its value is there. */
@@ -174,7 +200,7 @@ static void visit(void *context, int r0, int r1, int c0, int c1)
 
 static void finish_sees_every_element_once_and_complete(void **state)
 {
-    (void)state;
+    start(2, *state);
     for (size_t i = 0; i < N_SHAPES; i++) {
         product p = product_make(false, true, SHAPES[i]);
         for (size_t k = 0; k < p.size; k++) p.C[MARGIN + k] = (ag_real)NAN;
@@ -218,21 +244,44 @@ static void start_describes_the_machine(void **state)
     assert_true(strcmp(machine.kernels, "none") != 0);
 }
 
+#define CLAIM(f, ...)                                                                                                                      \
+    {                                                                                                                                      \
+#f, f, __VA_ARGS__                                                                                                                 \
+    }
+static const struct {
+    const char *name;
+    CMUnitTestFunction run;
+    bool tiled; /* OpenBLAS does not promise it */
+} CLAIMS[] = {
+    CLAIM(every_shape_and_transposition_is_right, false),
+    CLAIM(beta_0_does_not_read_c, false),
+    CLAIM(a_nan_reaches_its_row_and_no_other, false),
+    CLAIM(bytes_do_not_depend_on_the_number_of_threads, false),
+    CLAIM(a_row_alone_has_the_bytes_of_a_row_among_others, true),
+    CLAIM(finish_sees_every_element_once_and_complete, false),
+};
+enum { N_CLAIMS = sizeof CLAIMS / sizeof *CLAIMS, MOST_FORMS = 3 };
+
 int main(void)
 {
+    static char names[MOST_FORMS * N_CLAIMS][120];
+    static struct CMUnitTest tests[MOST_FORMS * N_CLAIMS + 2] = {
+        cmocka_unit_test(one_small_product_takes_a_factor_and_leading_dimensions),
+        cmocka_unit_test(start_describes_the_machine),
+    };
     struct err e = {0};
     if (ag_start(2, &e)) {
         fprintf(stderr, "%s\n", e.text);
         return 1;
     }
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_shape_and_transposition_is_right),
-        cmocka_unit_test(beta_0_does_not_read_c),
-        cmocka_unit_test(a_nan_reaches_its_row_and_no_other),
-        cmocka_unit_test(bytes_do_not_depend_on_the_number_of_threads),
-        cmocka_unit_test(finish_sees_every_element_once_and_complete),
-        cmocka_unit_test(one_small_product_takes_a_factor_and_leading_dimensions),
-        cmocka_unit_test(start_describes_the_machine),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    size_t n = 0;
+    for (const ag_kernels *const *form = ag_kernel_forms(); *form; form++) {
+        for (size_t c = 0; c < N_CLAIMS; c++) {
+            if (CLAIMS[c].tiled && !(*form)->tile) continue;
+            snprintf(names[n], sizeof names[n], "%s: %s", (*form)->name, CLAIMS[c].name);
+            tests[2 + n] = (struct CMUnitTest){.name = names[n], .test_func = CLAIMS[c].run, .initial_state = (void *)(uintptr_t)*form};
+            n++;
+        }
+    }
+    return _cmocka_run_group_tests("gemm", tests, 2 + n, NULL, NULL);
 }

@@ -1,0 +1,144 @@
+/* tile.c - one form of the table in tile.h: the compiler's flags say which instructions it may use, AG_TILE_LANES how many numbers are in a
+ * vector, AG_TILE_ROWS how many rows are in the largest tile. It is the number of rows for which a tile of two vectors a row, a row of the
+ * panel and a number of A just fit into the registers, so a step of the sum reads 2 vectors and AG_TILE_ROWS numbers for 2 AG_TILE_ROWS
+ * multiplications of vectors. */
+#include "tile.h"
+#include <string.h>
+
+#define AG_PASTE(a, b)   a##b
+#define AG_TABLE(form)   AG_PASTE(ag_tile_, form)
+#define AG_INLINE        static inline __attribute__((always_inline))
+#define AG_UNROLL        _Pragma("GCC unroll 12")
+#define AG_VECTOR(n, at) __attribute__((vector_size((n) * sizeof(ag_real)), aligned(at), may_alias))
+
+enum { LANES = AG_TILE_LANES, ROWS = AG_TILE_ROWS, COLS = 2 * LANES, SIDE = 8 };
+typedef ag_real lanes AG_VECTOR(LANES, LANES * sizeof(ag_real));
+typedef ag_real loose AG_VECTOR(LANES, sizeof(ag_real)); /* the same anywhere in memory */
+typedef ag_real side AG_VECTOR(SIDE, SIDE * sizeof(ag_real));
+typedef ag_real loose_side AG_VECTOR(SIDE, sizeof(ag_real));
+
+/* rows is a constant at each call, so the sums are in registers. */
+AG_INLINE void multiply_rows(int rows, int depth, const ag_real *a, size_t row, size_t step, const ag_real *panel, bool add, ag_real *c,
+                             size_t ldc)
+{
+    lanes left[ROWS], right[ROWS];
+    AG_UNROLL for (int r = 0; r < rows; r++)
+    {
+        left[r] = right[r] = (lanes){0};
+        /* C comes from memory while the sums are made. */
+        __builtin_prefetch(c + (size_t)r * ldc, 1);
+        __builtin_prefetch(c + (size_t)r * ldc + COLS - 1, 1);
+    }
+    for (int k = 0; k < depth; k++, a += step, panel += COLS) {
+        const lanes b0 = *(const lanes *)panel, b1 = *(const lanes *)(panel + LANES);
+        AG_UNROLL for (int r = 0; r < rows; r++)
+        {
+            const ag_real x = a[(size_t)r * row];
+            left[r] += x * b0;
+            right[r] += x * b1;
+        }
+    }
+    AG_UNROLL for (int r = 0; r < rows; r++)
+    {
+        loose *to = (loose *)(c + (size_t)r * ldc);
+        if (add) {
+            left[r] += to[0];
+            right[r] += to[1];
+        }
+        to[0] = left[r];
+        to[1] = right[r];
+    }
+}
+
+static void multiply(int rows, int depth, const ag_real *a, size_t row, size_t step, const ag_real *panel, bool add, ag_real *c, size_t ldc)
+{
+#define CASE(n)                                                                                                                            \
+    case n:                                                                                                                                \
+        multiply_rows(n, depth, a, row, step, panel, add, c, ldc);                                                                         \
+        break;
+    switch (rows) {
+        CASE(1)
+        CASE(2)
+        CASE(3)
+        CASE(4)
+        CASE(5)
+        CASE(6)
+#if AG_TILE_ROWS > 6
+        CASE(7)
+        CASE(8)
+        CASE(9)
+        CASE(10)
+        CASE(11)
+        CASE(12)
+#endif
+    }
+#undef CASE
+}
+_Static_assert(ROWS == 6 || ROWS == 12, "multiply has a case for every number of rows");
+
+static void panel_of_rows(int n, int depth, const ag_real *b, size_t ldb, ag_real *panel)
+{
+    for (int k = 0; k < depth; k++, b += ldb, panel += COLS) {
+        if (n == COLS) {
+            *(lanes *)panel = *(const loose *)b;
+            *(lanes *)(panel + LANES) = *(const loose *)(b + LANES);
+        } else {
+            for (int j = 0; j < COLS; j++) panel[j] = j < n ? b[j] : 0;
+        }
+    }
+}
+
+/* to[j][i] = from[i][j] for i, j < SIDE: pairs, then pairs of pairs, then halves change places. */
+AG_INLINE void transpose(const ag_real *from, size_t from_row, ag_real *to, size_t to_row)
+{
+#define MIX(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
+    side x[SIDE], y[SIDE];
+    AG_UNROLL for (int i = 0; i < SIDE; i++) x[i] = *(const loose_side *)(from + (size_t)i * from_row);
+    AG_UNROLL for (int i = 0; i < SIDE; i += 2)
+    {
+        y[i] = MIX(x[i], x[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        y[i + 1] = MIX(x[i], x[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+    AG_UNROLL for (int half = 0; half < SIDE; half += SIDE / 2) AG_UNROLL for (int i = half; i < half + 2; i++)
+    {
+        x[2 * i - half] = MIX(y[i], y[i + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+        x[2 * i - half + 1] = MIX(y[i], y[i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+    AG_UNROLL for (int i = 0; i < SIDE / 2; i++)
+    {
+        *(side *)(to + (size_t)i * to_row) = MIX(x[i], x[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        *(side *)(to + (size_t)(i + 4) * to_row) = MIX(x[i], x[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+#undef MIX
+}
+
+static void panel_of_columns(int n, int depth, const ag_real *b, size_t ldb, ag_real *panel)
+{
+    const int whole = depth / SIDE * SIDE;
+    for (int j = 0; j < COLS; j += SIDE) {
+        const ag_real *from = b + (size_t)j * ldb;
+        const int here = n - j, first = here >= SIDE ? whole : 0;
+        for (int k = 0; k < first; k += SIDE) transpose(from + k, ldb, panel + (size_t)k * COLS + j, COLS);
+        for (int k = first; k < depth; k++)
+            for (int i = 0; i < SIDE; i++) panel[(size_t)k * COLS + (size_t)(j + i)] = i < here ? from[(size_t)i * ldb + (size_t)k] : 0;
+    }
+}
+
+static void strip_of_columns(int n, int depth, const ag_real *a, size_t lda, ag_real *strip)
+{
+    for (int k = 0; k < depth; k++, a += lda, strip += n) {
+        if (n == ROWS)
+            memcpy(strip, a, ROWS * sizeof *a);
+        else
+            for (int r = 0; r < n; r++) strip[r] = a[r];
+    }
+}
+
+const ag_tile AG_TABLE(AG_FORM) = {
+    .rows = ROWS,
+    .cols = COLS,
+    .multiply = multiply,
+    .panel_of_rows = panel_of_rows,
+    .panel_of_columns = panel_of_columns,
+    .strip_of_columns = strip_of_columns,
+};

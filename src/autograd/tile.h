@@ -1,0 +1,26 @@
+/* tile.h - the inside of a product C = A B of float matrices: one tile of C, and its operands brought into order. tile.c is compiled once for each kind of processor that has one (AVX2 + FMA, AVX-512);
+ * gemm.c cuts products into tiles. Where there is none (ag_k->tile NULL: other processors, the double build) products are OpenBLAS's, tile by tile, which is the plain form that this one is held to.
+ *
+ * A panel holds `cols` columns of B for `depth` steps of the sum: panel[k][c], 64-byte aligned, columns that B does not have are 0. A strip holds rows of A: strip[k][r].
+ * An element of C is acc = 0; acc = fma(A(r,k), B(k,c), acc) for k in order; then c + acc where something is added to: so its bytes depend neither on the tile it lies in nor on its neighbours.
+ */
+#ifndef AG_TILE_H
+#define AG_TILE_H
+
+#include "ag.h"
+
+typedef struct ag_tile {
+    int rows, cols; /* of the largest tile */
+    /* c[r ldc + j] = (add ? c[r ldc + j] : 0) + sum_k a[r row + k step] panel[k][j] for r < rows <= the largest, all of the panel's columns. depth > 0. */
+    void (*multiply)(int rows, int depth, const ag_real *a, size_t row, size_t step, const ag_real *panel, bool add, ag_real *c, size_t ldc);
+    /* panel[k][j] = b[k ldb + j] for k < depth, j < n <= cols; 0 for the other columns. */
+    void (*panel_of_rows)(int n, int depth, const ag_real *b, size_t ldb, ag_real *panel);
+    /* panel[k][j] = b[j ldb + k]: B is stored transposed. */
+    void (*panel_of_columns)(int n, int depth, const ag_real *b, size_t ldb, ag_real *panel);
+    /* strip[k][r] = a[k lda + r] for r < n <= rows: A is stored transposed. */
+    void (*strip_of_columns)(int n, int depth, const ag_real *a, size_t lda, ag_real *strip);
+} ag_tile;
+
+extern const ag_tile ag_tile_avx2, ag_tile_avx512;
+
+#endif
