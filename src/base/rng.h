@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* One stream for each purpose. The values are part of the checkpoint format: a number is never used again for something else. */
-enum rng_purpose { RNG_INIT = 1, RNG_SHUFFLE = 2, RNG_DROPOUT = 3, RNG_SYNTH = 4, RNG_BOOTSTRAP = 5, RNG_TEST = 6, RNG_BENCH = 7, RNG_CORRUPT = 8, RNG_LEAVE_OUT_IMAGE = 9, RNG_LEAVE_OUT_TEXT = 10 };
+enum rng_purpose { RNG_INIT = 1, RNG_SHUFFLE = 2, RNG_DROPOUT = 3, RNG_SYNTH = 4, RNG_BOOTSTRAP = 5, RNG_TEST = 6, RNG_BENCH = 7, RNG_CORRUPT = 8, RNG_LEAVE_OUT_IMAGE = 9, RNG_LEAVE_OUT_TEXT = 10, RNG_NOISE = 11 };
 
 /* out = Philox4x32-10(counter, key). */
 void rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);

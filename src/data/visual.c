@@ -198,7 +198,7 @@ int visual_batch_reserve(struct visual_batch *b, const struct visual *v, int B, 
     const bool there =
         resize(&b->start, (size_t)B + 1, sizeof *b->start) && resize(&b->tweet, (size_t)B, sizeof *b->tweet) &&
         resize(&b->place, (size_t)B, sizeof *b->place) && resize(&b->seen, (size_t)W, sizeof *b->seen) &&
-        resize(&b->caption_start, (size_t)B + 1, sizeof *b->caption_start) &&
+        resize(&b->noise, (size_t)W, sizeof *b->noise) && resize(&b->caption_start, (size_t)B + 1, sizeof *b->caption_start) &&
         (!captions || (resize(&b->ids, (size_t)V, sizeof *b->ids) && resize(&b->position, (size_t)V, sizeof *b->position))) &&
         (!pictures || resize(&b->pixels, (size_t)B * 3 * S * S, sizeof *b->pixels)) &&
         (!features || resize(&b->features, (size_t)V * (size_t)v->width, sizeof *b->features));
@@ -216,14 +216,28 @@ static void fill_caption(struct visual_batch *b, const struct visual *v, int32_t
     for (int k = 0; k < n; k++) b->position[at + k] = k;
 }
 
-static void fill_features(struct visual_batch *b, const struct visual *v, int tweet, int tokens)
+/* What is done to a tweet's picture or features, and by which random numbers; by NULL: nothing. */
+struct made_worse {
+    const struct corruption *by;
+    uint32_t seed;
+};
+
+static struct made_worse corruption_of(const struct visual *v, const struct visual_changes *changes, int i)
+{
+    static const struct corruption NOISE = {CORRUPT_NOISE, 1};
+    if (changes && changes->of[i] == VISUAL_NOISE) return (struct made_worse){&NOISE, changes->seed};
+    return (struct made_worse){v->corruption, v->corruption_seed};
+}
+
+static void fill_features(struct visual_batch *b, const struct visual *v, int tweet, int tokens, struct made_worse worse)
 {
     float *at = b->features + (size_t)b->V * (size_t)v->width;
     memcpy(at, v->features[v->source[tweet]], (size_t)tokens * (size_t)v->width * sizeof *at);
-    if (v->corruption) corrupt_features(v->corruption_seed, v->corruption, tweet, tokens, v->width, at);
+    if (worse.by) corrupt_features(worse.seed, worse.by, tweet, tokens, v->width, at);
 }
 
-static int fill_pixels(struct visual_batch *b, const struct visual *v, const int32_t *tweets, int threads, struct err *e)
+static int fill_pixels(struct visual_batch *b, const struct visual *v, const int32_t *tweets, const struct visual_changes *changes,
+                       int threads, struct err *e)
 {
     const size_t size = 3 * (size_t)v->pipeline.size * (size_t)v->pipeline.size;
     int code = 0;
@@ -232,7 +246,8 @@ static int fill_pixels(struct visual_batch *b, const struct visual *v, const int
         struct picture cut = {0};
         struct err failed = {0};
         const int tweet = tweets[b->tweet[k]], unread = read_cut(v, v->source[tweet], &cut, &failed);
-        const int failure = unread || !v->corruption ? unread : corrupt_picture(v->corruption_seed, v->corruption, tweet, &cut, &failed);
+        const struct made_worse worse = corruption_of(v, changes, b->tweet[k]);
+        const int failure = unread || !worse.by ? unread : corrupt_picture(worse.seed, worse.by, tweet, &cut, &failed);
         if (!failure) picture_pipeline_normalise(&v->pipeline, &cut, b->pixels + (size_t)k * size);
         picture_free(&cut);
         if (!failure) continue;
@@ -245,26 +260,28 @@ static int fill_pixels(struct visual_batch *b, const struct visual *v, const int
 }
 
 int visual_batch_fill(struct visual_batch *b, const struct visual *v, int B, const int32_t *tweets, const int32_t *place,
-                      const int32_t *word_start, const uint8_t *left_out, int threads, struct err *e)
+                      const int32_t *word_start, const struct visual_changes *changes, int threads, struct err *e)
 {
     assert(B <= b->cap_B && word_start[B] <= b->cap_W);
     b->V = b->n = 0;
     b->start[0] = b->caption_start[0] = 0;
     for (int i = 0; i < B; i++) {
-        const int tokens = left_out && left_out[i] ? 0 : visual_tokens(v, tweets[i]);
+        const int tokens = changes && changes->of[i] == VISUAL_LEFT_OUT ? 0 : visual_tokens(v, tweets[i]);
         memset(b->seen + word_start[i], tokens > 0, (size_t)(word_start[i + 1] - word_start[i]));
+        memset(b->noise + word_start[i], tokens > 0 && changes && changes->of[i] == VISUAL_NOISE,
+               (size_t)(word_start[i + 1] - word_start[i]));
         b->start[i + 1] = b->V + tokens;
         if (tokens == 0) continue;
         assert(b->V + tokens <= b->cap_V);
         const int32_t source = v->source[tweets[i]];
         if (v->kind == VISUAL_CAPTIONS) fill_caption(b, v, source, b->V);
-        if (v->kind == VISUAL_FEATURES) fill_features(b, v, tweets[i], tokens);
+        if (v->kind == VISUAL_FEATURES) fill_features(b, v, tweets[i], tokens, corruption_of(v, changes, i));
         b->tweet[b->n] = i;
         b->place[b->n] = place[i];
         b->V += tokens;
         b->caption_start[++b->n] = b->V;
     }
-    return v->kind == VISUAL_PICTURES ? fill_pixels(b, v, tweets, threads, e) : 0;
+    return v->kind == VISUAL_PICTURES ? fill_pixels(b, v, tweets, changes, threads, e) : 0;
 }
 
 void visual_batch_free(struct visual_batch *b)
@@ -273,6 +290,7 @@ void visual_batch_free(struct visual_batch *b)
     free(b->tweet);
     free(b->place);
     free(b->seen);
+    free(b->noise);
     free(b->ids);
     free(b->position);
     free(b->caption_start);

@@ -64,6 +64,7 @@ struct visual_batch {
     int32_t *tweet;          /* [n] of the batch, ascending */
     int32_t *place;          /* [n] its tweet's place in the global batch */
     uint8_t *seen;           /* [W] 1 where the word's tweet owns tokens */
+    uint8_t *noise;          /* [W] 1 where they are noise, which a step of training put there */
     int32_t *ids, *position; /* captions: [V] */
     int32_t *caption_start;  /* captions: [n+1] */
     float *pixels;           /* pictures: [n,3,S,S] */
@@ -72,10 +73,15 @@ struct visual_batch {
 };
 /* Room for batches of at most B tweets, W words, V tokens. */
 int visual_batch_reserve(struct visual_batch *b, const struct visual *v, int B, int W, int V, struct err *e);
-/* left_out [B], where it is not NULL: tweets that show nothing this time. Reads pictures on `threads` threads; fails where one that was
- * good when the split was read is not any more. */
+/* What a step of training changes of what its tweets show: nothing, all of it, or, of pictures and features, each value for noise. */
+enum visual_change { VISUAL_KEPT, VISUAL_LEFT_OUT, VISUAL_NOISE };
+struct visual_changes {
+    const uint8_t *of; /* [B] enum visual_change */
+    uint32_t seed;     /* of the noise */
+};
+/* changes: NULL: nothing. Reads pictures on `threads` threads; fails where one that was good when the split was read is not any more. */
 int visual_batch_fill(struct visual_batch *b, const struct visual *v, int B, const int32_t *tweets, const int32_t *place,
-                      const int32_t *word_start, const uint8_t *left_out, int threads, struct err *e);
+                      const int32_t *word_start, const struct visual_changes *changes, int threads, struct err *e);
 void visual_batch_free(struct visual_batch *b);
 
 #endif

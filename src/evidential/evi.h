@@ -69,22 +69,25 @@ typedef struct evi_words {
 /* weight [L,L]: what the loss of tag l counts at a word whose tag is t is weight[t L + l]; NULL: 1. */
 ag_tensor *evi_nig_nll(ag_graph *g, ag_tensor *belief, evi_words words, const ag_real *weight);
 ag_tensor *evi_nig_regulariser(ag_graph *g, ag_tensor *belief, evi_words words, const ag_real *weight);
+ag_tensor *evi_nig_evidence(ag_graph *g, ag_tensor *belief, evi_words words); /* 2 nu + alpha, for beliefs about noise */
 /* Weights by inverse tag frequency: count [L] of the training words; a word of tag t weighs words / (tags that occur * count[t]), 1 on the
  * average of the training words, for all tags l. A tag that does not occur weighs as one that occurs once. */
 void evi_inverse_frequency(int L, const int64_t *count, ag_real *weight);
 
-ag_tensor *evi_word_cross_entropy(ag_graph *g, ag_tensor *logits, evi_words words); /* of softmax(logits), [W,L] */
-ag_tensor *evi_nig_cross_entropy(ag_graph *g, ag_tensor *belief, evi_words words);  /* prob: of gamma */
+/* Cross-entropy of softmax(logits), [W,L], and, prob, of gamma. A word whose tag is t counts weight[t L + t]; NULL: 1. */
+ag_tensor *evi_word_cross_entropy(ag_graph *g, ag_tensor *logits, evi_words words, const ag_real *weight);
+ag_tensor *evi_nig_cross_entropy(ag_graph *g, ag_tensor *belief, evi_words words, const ag_real *weight);
 
 /* sum over k of weight[k] x[k]; x[k] of one shape, 1 <= n <= AG_MAX_IN */
 ag_tensor *evi_weighted_sum(ag_graph *g, int n, ag_tensor *const *x, const double *weight);
 
 /* ---- Dirichlet evidence: e >= 0 for each word and tag, alpha = e + 1, S = sum over the tags of alpha ---- */
 
-ag_tensor *evi_evidence(ag_graph *g, ag_tensor *z, int L);                                 /* z of W L elements -> [W,L] */
-ag_tensor *evi_dirichlet_emissions(ag_graph *g, ag_tensor *evidence);                      /* log of the expected probability, [W,L] */
-ag_tensor *evi_dirichlet_cross_entropy(ag_graph *g, ag_tensor *evidence, evi_words words); /* expected over the Dirichlet */
-ag_tensor *evi_dirichlet_kl(ag_graph *g, ag_tensor *evidence, evi_words words);            /* of what speaks against the tag, to uniform */
+ag_tensor *evi_evidence(ag_graph *g, ag_tensor *z, int L);            /* z of W L elements -> [W,L] */
+ag_tensor *evi_dirichlet_emissions(ag_graph *g, ag_tensor *evidence); /* log of the expected probability, [W,L] */
+ag_tensor *evi_dirichlet_cross_entropy(ag_graph *g, ag_tensor *evidence, evi_words words,
+                                       const ag_real *weight);                  /* expected over the Dirichlet; weight as above */
+ag_tensor *evi_dirichlet_kl(ag_graph *g, ag_tensor *evidence, evi_words words); /* of what speaks against the tag, to uniform */
 
 #define OP(name, n_in, equation) extern const ag_op evi_op_##name;
 #include "evi_ops.def"

@@ -278,6 +278,9 @@ static int check_fusion(const struct nerve_config *c, struct err *e)
     if (c->model.fusion == FUSION_APPEND && c->model.visual != SOURCE_CAPTION)
         return err_set(e, ERR_CONFIG, "%s sets captions behind the tweets, so it needs model.visual: caption, not %s",
                        cited_choice(c, "model.fusion", c->model.fusion, a), cited_choice(c, "model.visual", c->model.visual, b));
+    if (c->train.noise_image > 0 && c->model.visual == SOURCE_CAPTION)
+        return err_set(e, ERR_CONFIG, "%s: of a caption there is no noise; set train.noise_image to 0",
+                       cited_choice(c, "model.visual", c->model.visual, a));
     if (c->model.nu_min >= c->model.nu_max || c->model.alpha_min >= c->model.alpha_max)
         return err_set(e, ERR_CONFIG, "model.nu_min and model.alpha_min must be less than model.nu_max and model.alpha_max");
     return c->model.visual == SOURCE_VIT && !c->model.vision[0] ? check_vision(c, e) : 0;

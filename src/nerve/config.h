@@ -58,16 +58,16 @@ struct nerve_config {
         bool tie_alpha, vacuous_neutral;
     } model;
     struct {
-        double modality, evidence, evidence_after, evidence_ramp, regulariser;
-        bool class_balanced;
+        double modality, evidence, evidence_after, evidence_ramp, regulariser, noise;
+        bool class_balanced, image_balanced;
     } loss;
     struct {
         uint32_t seed;
         char init[CONFIG_TEXT_SIZE];
         int epochs, batch, batch_pieces, accumulate, accumulate_pieces, pool, patience;
         int schedule; /* enum config_schedule */
-        double lr_encoder, lr_head, lr_crf, lr_fusion, lr_visual, drop_image, drop_text, layer_decay, weight_decay, warmup, clip,
-            adam_beta1, adam_beta2, adam_eps, max_seconds;
+        double lr_encoder, lr_head, lr_crf, lr_fusion, lr_visual, drop_image, drop_text, noise_image, layer_decay, weight_decay, warmup,
+            clip, adam_beta1, adam_beta2, adam_eps, max_seconds;
         int threads, max_steps, checkpoint_every, max_bad_steps, eval_batch, log_every;
     } train;
     char file[CONFIG_TEXT_SIZE]; /* that was read, "" before */

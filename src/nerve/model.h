@@ -122,8 +122,9 @@ ag_tensor *model_nig_emissions(ag_graph *g, const struct model *m, ag_tensor *be
 
 /* What the terms of the loss weigh now. */
 struct objective {
-    double modality, evidence, regulariser;
-    const ag_real *balance; /* [L,L] weights of the NIG terms by the word's tag, or NULL: 1 */
+    double modality, evidence, regulariser, noise;
+    const ag_real *balance;       /* [L,L] weights of the NIG terms by the word's tag, or NULL: 1 */
+    const ag_real *image_balance; /* the same of the picture's cross-entropy */
 };
 /* Each tweet's loss [B]: the CRF's negative log-likelihood or the cross-entropy of the emissions, and what the fusion adds to it. */
 ag_tensor *model_loss(ag_graph *g, const struct model *m, const struct forward *f, const struct batch *b, const struct objective *o);

@@ -258,9 +258,9 @@ static int plan_run(struct trainer *t, struct err *e)
     if (!code && model_sees(&t->model))
         code = visual_batch_reserve(&t->batch.visual, &t->splits[SPLIT_TRAIN].visual, (int)t->largest_tweets, (int)t->largest_words,
                                     (int)t->largest_visual, e);
-    t->left_out = calloc((size_t)t->largest_tweets + 1, 1);
+    t->change = calloc((size_t)t->largest_tweets + 1, 1);
     t->heard = calloc((size_t)t->largest_words + 1, 1);
-    if (!code && (!t->left_out || !t->heard))
+    if (!code && (!t->change || !t->heard))
         code = err_set(e, ERR_INTERNAL, "out of memory for a batch of %lld tweets", (long long)t->largest_tweets);
     return code;
 }
@@ -270,7 +270,7 @@ static int make_balance(struct trainer *t, struct err *e)
 {
     const int L = tag_count(&t->model.shape.types);
     const struct encoded *x = &t->splits[SPLIT_TRAIN].encoded;
-    if (!t->config->loss.class_balanced) return 0;
+    if (!t->config->loss.class_balanced && !t->config->loss.image_balanced) return 0;
     int64_t *count = calloc((size_t)L, sizeof *count);
     t->balance = calloc((size_t)L * (size_t)L, sizeof *t->balance);
     if (!count || !t->balance) {
@@ -369,7 +369,7 @@ void trainer_close(struct trainer *t)
     batch_free(&t->batch);
     free(t->groups);
     free(t->epoch_end);
-    free(t->left_out);
+    free(t->change);
     free(t->heard);
     free(t->balance);
     model_free(&t->view);
@@ -394,6 +394,21 @@ static double chance(const struct trainer *t, enum rng_purpose purpose, int plac
     return out[0] * 0x1p-32;
 }
 
+/* What becomes of a tweet's picture in this step. */
+static uint8_t change_of(const struct trainer *t, int place)
+{
+    const struct nerve_config *c = t->config;
+    if (t->warming) return VISUAL_KEPT;
+    if (chance(t, RNG_LEAVE_OUT_IMAGE, place) < c->train.drop_image) return VISUAL_LEFT_OUT;
+    return chance(t, RNG_NOISE, place) < c->train.noise_image ? VISUAL_NOISE : VISUAL_KEPT;
+}
+
+/* Another one in each step. */
+static uint32_t noise_seed(const struct trainer *t)
+{
+    return (uint32_t)(chance(t, RNG_NOISE, -1) * 0x1p32);
+}
+
 /* Which tweets of a part go without their picture, and which words without their text in the fusion. A tweet keeps one of them. */
 static int fill_batch(struct trainer *t, int n, const int32_t *tweets, int first_place, struct err *e)
 {
@@ -402,8 +417,9 @@ static int fill_batch(struct trainer *t, int n, const int32_t *tweets, int first
     struct batch *b = &t->batch;
     batch_fill(b, &s->encoded, n, tweets, first_place);
     if (!model_sees(&t->model)) return 0;
-    for (int i = 0; i < n; i++) t->left_out[i] = !t->warming && chance(t, RNG_LEAVE_OUT_IMAGE, b->place[i]) < c->train.drop_image;
-    int code = visual_batch_fill(&b->visual, &s->visual, n, tweets, b->place, b->word_start, t->left_out, ag_threads(), e);
+    for (int i = 0; i < n; i++) t->change[i] = change_of(t, b->place[i]);
+    const struct visual_changes changes = {t->change, noise_seed(t)};
+    int code = visual_batch_fill(&b->visual, &s->visual, n, tweets, b->place, b->word_start, &changes, ag_threads(), e);
     for (int i = 0; i < n && c->train.drop_text > 0; i++) {
         const bool silent = b->visual.start[i] < b->visual.start[i + 1] && chance(t, RNG_LEAVE_OUT_TEXT, b->place[i]) < c->train.drop_text;
         memset(t->heard + b->word_start[i], !silent, (size_t)(b->word_start[i + 1] - b->word_start[i]));
@@ -423,7 +439,9 @@ static struct objective objective_now(const struct trainer *t)
     return (struct objective){.modality = c->loss.modality,
                               .evidence = t->warming ? c->loss.evidence : c->loss.evidence * fmin(1, fmax(0, risen)),
                               .regulariser = c->loss.regulariser,
-                              .balance = t->balance};
+                              .noise = c->train.noise_image > 0 ? c->loss.noise : 0,
+                              .balance = c->loss.class_balanced ? t->balance : NULL,
+                              .image_balance = c->loss.image_balanced ? t->balance : NULL};
 }
 
 /* Forward and backward of one part of a step; adds its tweets' losses to *sum. weight: 1 / tweets of the whole step. */

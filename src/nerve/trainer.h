@@ -35,13 +35,13 @@ struct trainer {
     struct hash data_digest, encoder_digest; /* of the three files and what they show; of the weights it starts from (all zero without) */
     ag_graph graph;
     struct batch batch;
-    uint8_t *left_out, *heard; /* [tweets of a part], [words of a part]: whose picture, whose text a step goes without */
-    ag_real *balance;          /* [L,L] weights of the evidential terms by a word's tag; NULL: 1 */
-    ag_group *groups;          /* [model_groups] */
-    int64_t *epoch_end;        /* [epochs+1] steps at the end of epoch k, epoch_end[0] = 0 */
-    int64_t epochs, steps;     /* of the whole run, train.max_steps regarded */
-    int64_t warmup;            /* steps */
-    struct batch_plan plan;    /* of the epoch plan_epoch (from 1) */
+    uint8_t *change, *heard; /* [tweets of a part] what a step does to the picture; [words of a part] 0: the step goes without the text */
+    ag_real *balance;        /* [L,L] weights of the evidential terms by a word's tag; NULL: 1 */
+    ag_group *groups;        /* [model_groups] */
+    int64_t *epoch_end;      /* [epochs+1] steps at the end of epoch k, epoch_end[0] = 0 */
+    int64_t epochs, steps;   /* of the whole run, train.max_steps regarded */
+    int64_t warmup;          /* steps */
+    struct batch_plan plan;  /* of the epoch plan_epoch (from 1) */
     int64_t plan_epoch;
     int64_t largest_step;                                  /* pieces of any step, those of captions included */
     int64_t largest_pieces, largest_tweets, largest_words; /* of any part of a step that goes through the model at once */

@@ -82,7 +82,8 @@ static void fill(struct visual_batch *b, const struct visual *v, int B, const in
 {
     static const int32_t place[] = {10, 11, 12, 13, 14, 15, 16, 17};
     struct err e = {0};
-    if (visual_batch_fill(b, v, B, tweets, place, word_start, left_out, 2, &e)) fail_msg("%s", e.text);
+    const struct visual_changes changes = {left_out, 0};
+    if (visual_batch_fill(b, v, B, tweets, place, word_start, left_out ? &changes : NULL, 2, &e)) fail_msg("%s", e.text);
 }
 
 static void captions_of_a_batch_lie_end_to_end(void **state)
@@ -101,14 +102,14 @@ static void captions_of_a_batch_lie_end_to_end(void **state)
     ASSERT_INTS(b.position, {0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2});
     assert_memory_equal(b.seen, ((uint8_t[]){1, 1, 0, 1, 1, 1, 1}), 7);
 
-    fill(&b, &v, 2, (const int32_t[]){3, 0}, (const int32_t[]){0, 1, 3}, (const uint8_t[]){1, 0});
+    fill(&b, &v, 2, (const int32_t[]){3, 0}, (const int32_t[]){0, 1, 3}, (const uint8_t[]){VISUAL_LEFT_OUT, VISUAL_KEPT});
     assert_int_equal(b.n, 1);
     ASSERT_INTS(b.start, {0, 0, 4});
     ASSERT_INTS(b.tweet, {1});
     ASSERT_INTS(b.place, {11});
     assert_memory_equal(b.seen, ((uint8_t[]){0, 1, 1}), 3);
 
-    fill(&b, &v, 2, (const int32_t[]){1, 3}, (const int32_t[]){0, 1, 2}, (const uint8_t[]){0, 1});
+    fill(&b, &v, 2, (const int32_t[]){1, 3}, (const int32_t[]){0, 1, 2}, (const uint8_t[]){VISUAL_KEPT, VISUAL_LEFT_OUT});
     assert_int_equal(b.V + b.n, 0);
     ASSERT_INTS(b.start, {0, 0, 0});
     fill(&b, &v, 0, NULL, (const int32_t[]){0}, NULL);
@@ -209,6 +210,37 @@ static void pictures_are_found_by_id_or_by_path(void **state)
     visual_free(&v);
 }
 
+/* Of the second of two white pictures. */
+static void a_step_may_show_noise_instead(void **state)
+{
+    (void)state;
+    struct visual v = of_pictures(2, (const char *const[]){"white", "white"}, NULL, NULL);
+    struct visual_batch b = room_for(&v, 2, 3, 2 * TOKENS);
+    struct err e = {0};
+    enum { PIXELS = 3 * SIDE * SIDE };
+    float noise[3][PIXELS];
+    static const uint32_t SEED[] = {5, 5, 6};
+    for (int k = 0; k < 3; k++) {
+        const struct visual_changes changes = {(const uint8_t[]){VISUAL_KEPT, VISUAL_NOISE}, SEED[k]};
+        if (visual_batch_fill(&b, &v, 2, (const int32_t[]){0, 1}, (const int32_t[]){0, 1}, (const int32_t[]){0, 1, 3}, &changes, 2, &e))
+            fail_msg("%s", e.text);
+        ASSERT_INTS(b.start, {0, TOKENS, 2 * TOKENS});
+        assert_memory_equal(b.noise, ((uint8_t[]){0, 1, 1}), 3);
+        assert_memory_equal(b.seen, ((uint8_t[]){1, 1, 1}), 3);
+        for (int i = 0; i < PIXELS; i++) assert_true(b.pixels[i] == 1);
+        memcpy(noise[k], b.pixels + PIXELS, sizeof noise[k]);
+    }
+    int dark = 0;
+    for (int i = 0; i < PIXELS; i++) dark += noise[0][i] < 0;
+    assert_in_range(dark, PIXELS / 4, 3 * PIXELS / 4);
+    assert_memory_equal(noise[0], noise[1], sizeof noise[0]);
+    assert_memory_not_equal(noise[0], noise[2], sizeof noise[0]);
+    fill(&b, &v, 2, (const int32_t[]){0, 1}, (const int32_t[]){0, 1, 3}, NULL);
+    assert_memory_equal(b.noise, ((uint8_t[]){0, 0, 0}), 3);
+    visual_batch_free(&b);
+    visual_free(&v);
+}
+
 static void bad_pictures_are_told_in_order_and_missing_ids_are_not(void **state)
 {
     (void)state;
@@ -292,6 +324,7 @@ int main(void)
         cmocka_unit_test(a_tweet_may_show_what_another_one_does), cmocka_unit_test(features_are_copied_as_they_are),
         cmocka_unit_test(pictures_are_found_by_id_or_by_path),    cmocka_unit_test(bad_pictures_are_told_in_order_and_missing_ids_are_not),
         cmocka_unit_test(a_picture_that_goes_away_is_an_error),   cmocka_unit_test(nobody_shows_anything),
+        cmocka_unit_test(a_step_may_show_noise_instead),
     };
     return cmocka_run_group_tests_name("visual", tests, begin, end);
 }

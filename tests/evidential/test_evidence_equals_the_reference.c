@@ -451,10 +451,15 @@ static void loss_of_the_first_view(dirichlet_loss *of, const char *name, double 
     views_close(&v);
 }
 
+static ag_tensor *expected_cross_entropy(ag_graph *g, ag_tensor *evidence, evi_words words)
+{
+    return evi_dirichlet_cross_entropy(g, evidence, words, NULL);
+}
+
 static void the_expected_cross_entropy_and_its_gradient(void **state)
 {
     (void)state;
-    loss_of_the_first_view(evi_dirichlet_cross_entropy, "expected_cross_entropy", 5e-7, 6e-7);
+    loss_of_the_first_view(expected_cross_entropy, "expected_cross_entropy", 5e-7, 6e-7);
 }
 
 static void the_divergence_from_uniform_and_its_gradient(void **state)

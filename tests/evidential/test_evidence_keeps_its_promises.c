@@ -404,13 +404,57 @@ static void losses_are_weighed_sums_of_what_each_word_and_tag_costs(void **state
     }
 }
 
+static void a_words_weight_scales_its_cross_entropy(void **state)
+{
+    (void)state;
+    static const int32_t start[] = {0, W};
+    int32_t tags[W];
+    for (int w = 0; w < W; w++) tags[w] = 3 * w % L;
+    ag_real weight[L * L];
+    draw(98, L * L, 0, 2, weight);
+    ag_tensor *belief = modality(0), *table = ag_input(&g, 2, (const int[]){W, L}, belief->val);
+    double sum[3] = {0};
+    for (int32_t w = 0; w < W; w++) {
+        uint8_t only[W] = {0};
+        only[w] = 1;
+        const evi_words word = {1, start, tags, only};
+        const double of = (double)weight[tags[w] * L + tags[w]];
+        sum[0] += of * (double)evi_nig_cross_entropy(&g, belief, word, NULL)->val[0];
+        sum[1] += of * (double)evi_word_cross_entropy(&g, table, word, NULL)->val[0];
+        sum[2] += of * (double)evi_dirichlet_cross_entropy(&g, table, word, NULL)->val[0];
+    }
+    const evi_words all = {1, start, tags, NULL};
+    const double weighed[] = {(double)evi_nig_cross_entropy(&g, belief, all, weight)->val[0],
+                              (double)evi_word_cross_entropy(&g, table, all, weight)->val[0],
+                              (double)evi_dirichlet_cross_entropy(&g, table, all, weight)->val[0]};
+    for (int k = 0; k < 3; k++)
+        if (!(fabs(weighed[k] - sum[k]) <= 100 * TOLERANCE * fabs(sum[k]))) fail_msg("loss %d: %g, not %g", k, weighed[k], sum[k]);
+}
+
+static void claimed_evidence_is_what_the_regulariser_counts_of_an_error_of_1(void **state)
+{
+    (void)state;
+    static const int32_t start[] = {0, 2, W};
+    int32_t tags[W] = {0};
+    uint8_t noise[W];
+    for (int w = 0; w < W; w++) noise[w] = w % 3 != 1;
+    ag_tensor *belief = modality(1);
+    const ag_tensor *y = evi_nig_evidence(&g, belief, (evi_words){2, start, tags, noise});
+    for (int b = 0; b < 2; b++) {
+        double sum = 0;
+        for (int w = start[b]; w < start[b + 1]; w++)
+            for (int l = 0; l < L && noise[w]; l++) sum += 2 * evi_nig_at(belief, w, l).nu + evi_nig_at(belief, w, l).alpha;
+        if (!(fabs((double)y->val[b] - sum) <= TOLERANCE * sum)) fail_msg("%g, not %g", (double)y->val[b], sum);
+    }
+}
+
 static void a_gamma_of_0_costs_a_finite_number(void **state)
 {
     (void)state;
     ag_real belief[] = {0, 1, 1, 1, 2, 2, 1, 1}, grad[8];
     static const int32_t start[] = {0, 1}, tag[] = {0};
     ag_tensor *y =
-        evi_nig_cross_entropy(&g, ag_leaf(&g, 3, (const int[]){EVI_PLANES, 1, 2}, belief, grad), (evi_words){1, start, tag, NULL});
+        evi_nig_cross_entropy(&g, ag_leaf(&g, 3, (const int[]){EVI_PLANES, 1, 2}, belief, grad), (evi_words){1, start, tag, NULL}, NULL);
     assert_true(isfinite(y->val[0]) && y->val[0] > 80);
     ag_backward(&g, y, NULL);
     for (int i = 0; i < 8; i++) assert_true(grad[i] == 0);
@@ -426,8 +470,11 @@ static void losses_are_finite_wherever_a_head_can_be(void **state)
         for (int32_t tag = 0; tag < L; tag++) {
             const evi_words words = {1, start, &tag, NULL};
             ag_tensor *belief = head_of(z[k], &head), *evidence = evi_evidence(&g, ag_input(&g, 2, (const int[]){1, L}, belief->val), L);
-            const ag_tensor *losses[] = {evi_nig_nll(&g, belief, words, NULL), evi_nig_regulariser(&g, belief, words, NULL),
-                                         evi_nig_cross_entropy(&g, belief, words), evi_dirichlet_cross_entropy(&g, evidence, words),
+            const ag_tensor *losses[] = {evi_nig_nll(&g, belief, words, NULL),
+                                         evi_nig_regulariser(&g, belief, words, NULL),
+                                         evi_nig_cross_entropy(&g, belief, words, NULL),
+                                         evi_nig_evidence(&g, belief, words),
+                                         evi_dirichlet_cross_entropy(&g, evidence, words, NULL),
                                          evi_dirichlet_kl(&g, evidence, words)};
             for (size_t i = 0; i < sizeof losses / sizeof *losses; i++)
                 if (!isfinite(losses[i]->val[0])) fail_msg("loss %zu at z = %g", i, z[k]);
@@ -513,6 +560,8 @@ int main(void)
         TEST(the_first_beliefs_are_what_the_bias_says),
         TEST(both_layouts_of_rows_give_the_same_beliefs),
         TEST(losses_are_weighed_sums_of_what_each_word_and_tag_costs),
+        TEST(a_words_weight_scales_its_cross_entropy),
+        TEST(claimed_evidence_is_what_the_regulariser_counts_of_an_error_of_1),
         TEST(a_gamma_of_0_costs_a_finite_number),
         TEST(losses_are_finite_wherever_a_head_can_be),
         TEST(no_evidence_against_the_tag_costs_nothing),

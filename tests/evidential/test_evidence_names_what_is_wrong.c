@@ -114,15 +114,15 @@ static void regulariser_planes(void)
 }
 static void nig_cross_entropy_rank(void)
 {
-    evi_nig_cross_entropy(&g, tensor(2, 4, 3, 0), words(start, 1, tags));
+    evi_nig_cross_entropy(&g, tensor(2, 4, 3, 0), words(start, 1, tags), NULL);
 }
 static void word_cross_entropy_rank(void)
 {
-    evi_word_cross_entropy(&g, belief(2, 3), words(start, 1, tags));
+    evi_word_cross_entropy(&g, belief(2, 3), words(start, 1, tags), NULL);
 }
 static void dirichlet_cross_entropy_tags(void)
 {
-    evi_dirichlet_cross_entropy(&g, tensor(2, 2, 0, 0), words(start, 1, tags));
+    evi_dirichlet_cross_entropy(&g, tensor(2, 2, 0, 0), words(start, 1, tags), NULL);
 }
 static void dirichlet_kl_rank(void)
 {

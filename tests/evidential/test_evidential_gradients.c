@@ -62,17 +62,25 @@ BUILD(regulariser)
 {
     return evi_nig_regulariser(g, x[0], words_of(c), c->kind & WEIGHED ? WEIGHTS : NULL);
 }
+BUILD(evidence_of_noise)
+{
+    return evi_nig_evidence(g, x[0], words_of(c));
+}
+BUILD(evidence_of_noise_of_head)
+{
+    return evi_nig_evidence(g, head(g, x, c), words_of(c));
+}
 BUILD(nig_cross_entropy)
 {
-    return evi_nig_cross_entropy(g, x[0], words_of(c));
+    return evi_nig_cross_entropy(g, x[0], words_of(c), c->kind & WEIGHED ? WEIGHTS : NULL);
 }
 BUILD(nig_cross_entropy_of_head)
 {
-    return evi_nig_cross_entropy(g, head(g, x, c), words_of(c));
+    return evi_nig_cross_entropy(g, head(g, x, c), words_of(c), NULL);
 }
 BUILD(word_cross_entropy)
 {
-    return evi_word_cross_entropy(g, x[0], words_of(c));
+    return evi_word_cross_entropy(g, x[0], words_of(c), c->kind & WEIGHED ? WEIGHTS : NULL);
 }
 BUILD(engine_cross_entropy)
 {
@@ -147,7 +155,7 @@ BUILD_ANY(dirichlet_emissions)
 }
 BUILD(dirichlet_cross_entropy)
 {
-    return evi_dirichlet_cross_entropy(g, x[0], words_of(c));
+    return evi_dirichlet_cross_entropy(g, x[0], words_of(c), c->kind & WEIGHED ? WEIGHTS : NULL);
 }
 BUILD(dirichlet_kl)
 {
@@ -187,12 +195,19 @@ static const gradcheck_case CASES[] = {
     {.name = "regulariser weighed and masked", .op = "nig_regulariser", .build = regulariser, .kind = WEIGHED | MASKED, WORDS, IN(BELIEF)},
     {.name = "regulariser of no words", .op = "nig_regulariser", .build = regulariser, NO_WORDS, IN(NO_BELIEF)},
 
+    {.name = "claimed evidence", .op = "nig_evidence", .build = evidence_of_noise, WORDS, IN(BELIEF)},
+    {.name = "claimed evidence masked", .op = "nig_evidence", .build = evidence_of_noise, .kind = MASKED, WORDS, IN(BELIEF)},
+    {.name = "claimed evidence of a head", .op = "nig_evidence", .build = evidence_of_noise_of_head, .kind = PROB | TIED, WORDS, IN({OF(LEAF, W, 4 * L), WITHIN(-6, 6)})},
+    {.name = "claimed evidence of no words", .op = "nig_evidence", .build = evidence_of_noise, NO_WORDS, IN(NO_BELIEF)},
+
     {.name = "cross-entropy of gamma", .op = "nig_cross_entropy", .build = nig_cross_entropy, WORDS, IN(BELIEF)},
     {.name = "cross-entropy of gamma masked", .op = "nig_cross_entropy", .build = nig_cross_entropy, .kind = MASKED, WORDS, IN(BELIEF)},
+    {.name = "cross-entropy of gamma weighed", .op = "nig_cross_entropy", .build = nig_cross_entropy, .kind = WEIGHED | MASKED, WORDS, IN(BELIEF)},
     {.name = "cross-entropy of a head", .op = "nig_cross_entropy", .build = nig_cross_entropy_of_head, .kind = PROB, WORDS, IN({OF(LEAF, W, 4 * L), WITHIN(-6, 6)})},
     {.name = "cross-entropy of gamma, no words", .op = "nig_cross_entropy", .build = nig_cross_entropy, NO_WORDS, IN(NO_BELIEF)},
     {.name = "cross-entropy of words", .op = "word_cross_entropy", .build = word_cross_entropy, .composition = engine_cross_entropy, WORDS, IN(TABLE)},
     {.name = "cross-entropy of words masked", .op = "word_cross_entropy", .build = word_cross_entropy, .composition = present_rows_in_the_engine, .kind = MASKED, WORDS, IN(TABLE)},
+    {.name = "cross-entropy of words weighed", .op = "word_cross_entropy", .build = word_cross_entropy, .kind = WEIGHED | MASKED, WORDS, IN(TABLE)},
     {.name = "cross-entropy of no words", .op = "word_cross_entropy", .build = word_cross_entropy, NO_WORDS, IN({OF(LEAF, 0, L)})},
 
     {.name = "fusion of two", .op = "monig_fuse", .build = fuse, IN(BELIEF, BELIEF)},
@@ -237,6 +252,7 @@ static const gradcheck_case CASES[] = {
     {.name = "Dirichlet emissions of no words", .op = "dirichlet_emissions", .build = dirichlet_emissions, IN({OF(LEAF, 0, L)})},
     {.name = "Dirichlet cross-entropy", .op = "dirichlet_cross_entropy", .build = dirichlet_cross_entropy, WORDS, IN(EVIDENCE)},
     {.name = "Dirichlet cross-entropy masked", .op = "dirichlet_cross_entropy", .build = dirichlet_cross_entropy, .kind = MASKED, WORDS, IN(EVIDENCE)},
+    {.name = "Dirichlet cross-entropy weighed", .op = "dirichlet_cross_entropy", .build = dirichlet_cross_entropy, .kind = WEIGHED | MASKED, WORDS, IN(EVIDENCE)},
     {.name = "Dirichlet cross-entropy of no words", .op = "dirichlet_cross_entropy", .build = dirichlet_cross_entropy, NO_WORDS, IN({OF(LEAF, 0, L)})},
     {.name = "Dirichlet KL", .op = "dirichlet_kl", .build = dirichlet_kl, WORDS, IN(EVIDENCE)},
     {.name = "Dirichlet KL of much evidence", .op = "dirichlet_kl", .build = dirichlet_kl, WORDS, IN({OF(LEAF, W, L), WITHIN(4, 12)})},

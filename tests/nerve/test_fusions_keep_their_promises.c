@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -120,7 +121,8 @@ static void a_batch_in_parts_takes_the_same_step(const struct fusion *f)
     size_t n;
     double worst = 0;
 #define DROPS "train.drop_image=0.5", "train.drop_text=0.3", "train.adam_eps=1e-3"
-    float *whole = after(f, KEYS(DROPS), &n), *split = after(f, KEYS(DROPS, "train.accumulate=3"), &n);
+    const char *noise = f->pixels ? "train.noise_image=0.4" : "train.noise_image=0";
+    float *whole = after(f, KEYS(DROPS, noise), &n), *split = after(f, KEYS(DROPS, noise, "train.accumulate=3"), &n);
     for (size_t i = 0; i < n; i++) {
         const double d = fabs((double)whole[i] - (double)split[i]);
         if (!(d <= worst)) worst = d;
@@ -338,6 +340,90 @@ static void pictures_are_left_out_as_often_as_the_key_says(void **state)
     trainer_close(&t);
 }
 
+/* Mean nu of the picture's belief over train's first tweets, clean or noise. */
+static double claimed_by_pictures(const struct trainer *t, const struct corruption *noise)
+{
+    struct split s = t->splits[SPLIT_TRAIN];
+    struct visual_pass p;
+    int32_t tweets[MANY];
+    double sum = 0;
+    int n = 0;
+    for (int k = 0; k < MANY; k++) tweets[k] = k;
+    s.visual.corruption = noise;
+    s.visual.corruption_seed = 77;
+    visual_forward(&p, &t->model, &s, MANY, tweets);
+    const ag_tensor *belief = p.forward.head[MODEL_IMAGE];
+    for (int w = 0; w < p.batch.W; w++) {
+        if (!p.batch.visual.seen[w]) continue;
+        for (int l = 0; l < ag_cols(belief); l++) sum += evi_nig_at(belief, w, l).nu;
+        n += ag_cols(belief);
+    }
+    visual_pass_free(&p);
+    return sum / n;
+}
+
+/* Of one colour each, so that noise is something else. */
+static void write_plain_pictures(void)
+{
+    enum { PLAIN_SIDE = 16, PICTURES = 100 };
+    char path[PATH_MAX + 64];
+    uint8_t rgb[PLAIN_SIDE * PLAIN_SIDE * 3];
+    struct err e = {0};
+    snprintf(path, sizeof path, "%s/plain", visual_folder);
+    if (mkdir(path, 0777)) fail_msg("%s: cannot be made", path);
+    for (int id = 0; id < PICTURES; id++) {
+        memset(rgb, id * 2, sizeof rgb);
+        snprintf(path, sizeof path, "%s/plain/%d.png", visual_folder, id);
+        if (picture_write_png(path, &(struct picture){PLAIN_SIDE, PLAIN_SIDE, rgb}, &e)) fail_msg("%s", e.text);
+    }
+}
+
+static void a_picture_that_is_noise_claims_little_once_noise_was_seen(void **state)
+{
+    static const char *const KEYS_OF_ALL[] = {"model.fusion=monig-prob", PIXELS, TAGS, "data.images=plain", "train.noise_image=0.4", NULL};
+    static const struct corruption NOISE = {CORRUPT_NOISE, 1};
+    static struct nerve_config c;
+    double clean[2], noise[2];
+    (void)state;
+    write_plain_pictures();
+    for (int k = 0; k < 2; k++) {
+        struct trainer t;
+        visual_trainer(&c, &t, KEYS_OF_ALL,
+                       KEYS(k == 0 ? "loss.noise=0" : "loss.noise=0.1", "train.epochs=12", "train.lr_visual=2e-3", "train.lr_fusion=2e-3"));
+        for (int step = 0; step < 60; step++) visual_step(&t);
+        clean[k] = claimed_by_pictures(&t, NULL);
+        noise[k] = claimed_by_pictures(&t, &NOISE);
+        trainer_close(&t);
+    }
+    if (!(noise[1] < 0.5 * clean[1])) fail_msg("nu of noise is %.3f, of pictures %.3f", noise[1], clean[1]);
+    if (!(noise[0] > 0.5 * clean[0])) fail_msg("without loss.noise: nu of noise is %.3f, of pictures %.3f", noise[0], clean[0]);
+}
+
+static void pictures_are_noise_as_often_as_the_key_says(void **state)
+{
+    static const char *const KEYS_OF_ALL[] = {"model.fusion=monig-prob", PIXELS, TAGS, NULL};
+    static struct nerve_config c;
+    struct trainer t;
+    int had = 0, noisy = 0;
+    (void)state;
+    visual_trainer(&c, &t, KEYS_OF_ALL, KEYS("train.drop_image=0.2", "train.noise_image=0.3", "train.epochs=12"));
+    for (int step = 0; step < 60; step++) {
+        visual_step(&t);
+        const struct batch *b = &t.batch;
+        for (int i = 0; i < b->B; i++) {
+            const int from = b->word_start[i], to = b->word_start[i + 1];
+            if (from == to || b->visual.start[i] == b->visual.start[i + 1]) continue;
+            had++;
+            noisy += b->visual.noise[from];
+            for (int w = from; w < to; w++) assert_int_equal(b->visual.noise[w], b->visual.noise[from]);
+        }
+    }
+    const double share = (double)noisy / had, sigma = sqrt(0.3 * 0.7 / had);
+    assert_true(had > 200);
+    if (!(fabs(share - 0.3) <= 4 * sigma)) fail_msg("%d of %d are noise: %.3f", noisy, had, share);
+    trainer_close(&t);
+}
+
 enum { RAMP_STEPS = 20 };
 static void losses(const char *const *more, double loss[RAMP_STEPS])
 {
@@ -360,6 +446,21 @@ static void the_evidential_terms_rise_as_documented(void **state)
     for (int k = 0; k < RAMP_STEPS; k++) {
         const double risen = (ramp[k] - none[k]) / (full[k] - none[k]), expected = fmin(1, fmax(0, (k / 5.0 - 1) / 2));
         if (!(fabs(risen - expected) <= 1e-4)) fail_msg("step %d: %.6f, expected %.6f", k, risen, expected);
+    }
+}
+
+/* Parameters stand still. The loss of a step is the sum of its terms, and of the picture's cross-entropy alone this key tells. */
+static void the_pictures_cross_entropy_may_be_balanced(void **state)
+{
+    double plain[RAMP_STEPS], balanced[RAMP_STEPS], without[2][RAMP_STEPS];
+    (void)state;
+    losses(KEYS("loss.evidence=0"), plain);
+    losses(KEYS("loss.evidence=0", "loss.image_balanced=true"), balanced);
+    losses(KEYS("loss.evidence=0", "loss.modality=0"), without[0]);
+    losses(KEYS("loss.evidence=0", "loss.modality=0", "loss.image_balanced=true"), without[1]);
+    for (int k = 0; k < RAMP_STEPS; k++) {
+        assert_true(without[0][k] == without[1][k]);
+        if (!(fabs(balanced[k] - plain[k]) > 1e-3)) fail_msg("step %d: %.6f and %.6f", k, plain[k], balanced[k]);
     }
 }
 
@@ -408,11 +509,14 @@ static void the_promise_is_kept(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[2 + N_FUSIONS * N_PROMISES] = {
+    struct CMUnitTest tests[5 + N_FUSIONS * N_PROMISES] = {
         cmocka_unit_test(pictures_are_left_out_as_often_as_the_key_says),
         cmocka_unit_test(the_evidential_terms_rise_as_documented),
+        cmocka_unit_test(pictures_are_noise_as_often_as_the_key_says),
+        cmocka_unit_test(a_picture_that_is_noise_claims_little_once_noise_was_seen),
+        cmocka_unit_test(the_pictures_cross_entropy_may_be_balanced),
     };
-    size_t n = 2;
+    size_t n = 5;
     for (int f = 0; f < N_FUSIONS; f++)
         for (int k = 0; k < N_PROMISES; k++) {
             if (!concerns(&PROMISES[k], &FUSIONS[f])) continue;

@@ -26,6 +26,12 @@ static inline void evi_contribute(ag_real *d, ag_real beta, double value)
     *d = (ag_real)value + (beta != 0 ? *d : 0);
 }
 
+/* What a loss of the word as a whole counts at tag t. */
+static inline double evi_of_word(const ag_real *weight, int t)
+{
+    return weight ? (double)weight[t] : 1;
+}
+
 double evi_log_sum(const ag_real *x, int L); /* log of the sum of exp x[0 .. L-1] */
 
 /* ---- modalities ---- */
