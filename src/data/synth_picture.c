@@ -74,32 +74,32 @@ static void clutter(struct canvas *p, int n)
     }
 }
 
-/* ---- things: each fills a square of this side whose middle is (x, y), on a ground that is light or dark ---- */
+/* ---- things: each fills a square of this side whose middle is (x, y), on a light ground ---- */
 
-static void mountains(struct canvas *p, int x, int y, int side, int light)
+static void mountains(struct canvas *p, int x, int y, int side)
 {
-    struct colour far = shade(p, !light), near = shade(p, !light), snow = shade(p, light);
+    struct colour far = shade(p, 0), near = shade(p, 0), snow = shade(p, 1);
     int foot = y + side / 2, n = between(p, 2, 3);
-    ellipse(p, x + (between(p, 0, 1) ? 1 : -1) * side * between(p, 25, 45) / 100, y - side * 2 / 5, side / 9, side / 9, shade(p, !light));
+    ellipse(p, x + (between(p, 0, 1) ? 1 : -1) * side * between(p, 25, 45) / 100, y - side * 2 / 5, side / 9, side / 9, shade(p, 0));
     for (int i = 0; i < n; i++) {
         int height = side * between(p, 55, 90) / 100, half = height * between(p, 50, 70) / 100;
         int top = x - side / 2 + side * (2 * i + 1) / (2 * n) + between(p, -side / 12, side / 12);
         triangle(p, top, foot - height, half, height, i % 2 ? near : far);
         triangle(p, top, foot - height, half / 3, height / 3, snow);
     }
-    box(p, 0, foot, CANVAS, CANVAS - foot, shade(p, !light));
+    box(p, 0, foot, CANVAS, CANVAS - foot, shade(p, 0));
 }
 
-static void record(struct canvas *p, int x, int y, int side, int light)
+static void record(struct canvas *p, int x, int y, int side)
 {
-    struct colour ring = shade(p, !light), groove = shade(p, light);
+    struct colour ring = shade(p, 0), groove = shade(p, 1);
     int r = side / 2, width = side * between(p, 7, 10) / 100, squeeze = between(p, 80, 100);
     for (int i = 0; r > 0; i++, r -= width) ellipse(p, x, y, r, r * squeeze / 100 + 1, i % 2 ? groove : ring);
 }
 
-static void tower(struct canvas *p, int x, int y, int side, int light)
+static void tower(struct canvas *p, int x, int y, int side)
 {
-    struct colour wall = shade(p, !light), window = shade(p, light);
+    struct colour wall = shade(p, 0), window = shade(p, 1);
     int width = side * between(p, 55, 90) / 100, left = x - width / 2, top = y - side / 2;
     int columns = between(p, 2, 4), rows = between(p, 3, 5);
     box(p, left, top, width, side, wall);
@@ -110,9 +110,9 @@ static void tower(struct canvas *p, int x, int y, int side, int light)
     }
 }
 
-static void face(struct canvas *p, int x, int y, int side, int light)
+static void face(struct canvas *p, int x, int y, int side)
 {
-    struct colour coat = shade(p, !light), hair = shade(p, !light), skin = shade(p, light), eye = shade(p, !light);
+    struct colour coat = shade(p, 0), hair = shade(p, 0), skin = shade(p, 1), eye = shade(p, 0);
     int r = side * between(p, 26, 32) / 100, look = between(p, -r / 8, r / 8);
     int middle = y - side / 2 + r * 6 / 5;
     ellipse(p, x, y + side / 2, side * between(p, 38, 48) / 100, side / 3, coat);
@@ -139,13 +139,13 @@ static int noise_of(struct canvas *p, int noise)
 
 void synth_picture(uint32_t seed, int id, int type, int noise, uint8_t rgb[SYNTH_PIXELS])
 {
-    static void (*const THING[SYNTH_TYPES])(struct canvas *, int, int, int, int) = {mountains, record, tower, face};
+    static void (*const THING[SYNTH_TYPES])(struct canvas *, int, int, int) = {mountains, record, tower, face};
     struct canvas p = {.rng = rng_stream(seed, RNG_SYNTH, SYNTH_STREAM_PICTURE((uint32_t)id))};
-    int light = between(&p, 0, 1), side = CANVAS * between(&p, 60, 85) / 100, room = (CANVAS - side) / 2;
-    struct colour ground = shade(&p, light);
+    int side = CANVAS * between(&p, 60, 85) / 100, room = (CANVAS - side) / 2;
+    struct colour ground = shade(&p, 1);
     box(&p, 0, 0, CANVAS, CANVAS, ground);
     clutter(&p, between(&p, 4, 8));
-    THING[type](&p, CANVAS / 2 + between(&p, -room, room), CANVAS / 2 + between(&p, -room, room), side, light);
+    THING[type](&p, CANVAS / 2 + between(&p, -room, room), CANVAS / 2 + between(&p, -room, room), side);
     clutter(&p, noise / 10);
     for (int y = 0; y < SYNTH_SIDE; y++) {
         for (int x = 0; x < SYNTH_SIDE; x++) {

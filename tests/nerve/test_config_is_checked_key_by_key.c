@@ -233,7 +233,7 @@ static void a_map_has_room_for_so_many_names(void **state)
 /* ---- keys that contradict each other ---- */
 
 struct contradiction {
-    const char *name, *arguments[3], *message;
+    const char *name, *arguments[4], *message;
 };
 static const struct contradiction CONTRADICTIONS[] = {
     {"width and heads", {"model.width=130"}, "model.width = 130 (command line) is not a multiple of model.heads = 4 (default)"},
@@ -247,6 +247,9 @@ static const struct contradiction CONTRADICTIONS[] = {
     {"parts and pieces",
      {"train.accumulate=2", "train.accumulate_pieces=100"},
      "train.accumulate = 2 (command line) and train.accumulate_pieces = 100 (command line): a batch is split by one of them; remove the other"},
+    {"noise and captions",
+     {"model.fusion=concat", "model.visual=caption", "train.noise_image=0.1"},
+     "model.visual = caption (command line): of a caption there is no noise; set train.noise_image to 0"},
     {"frozen layers and layers",
      {"model.frozen_layers=3"},
      "model.frozen_layers = 3 (command line) is more than the encoder's layers: model.layers = 2"},
@@ -334,7 +337,11 @@ static bool set_sample(struct nerve_config *c, int key, size_t i)
         break;
     case CONFIG_NUMBER:
         if (i > 3) return false;
-        snprintf(text, sizeof text, "%.17g", i == 0 ? k->low : i == 1 ? k->high : i == 2 ? (k->low + k->high) / 3 : k->low + (k->high - k->low) / 7e5);
+        snprintf(text, sizeof text, "%.17g",
+                 i == 0   ? k->low
+                 : i == 1 ? k->high
+                 : i == 2 ? (k->low + k->high) / 3
+                          : k->low + (k->high - k->low) / 7e5);
         break;
     case CONFIG_BOOLEAN:
         if (i > 1) return false;
@@ -492,12 +499,15 @@ static void twitter_configs_hold_the_published_recipe(void **state)
     }
 }
 
-static void the_synthetic_config_needs_only_its_data(void **state)
+static void a_synthetic_config_needs_only_its_data(void **state)
 {
     (void)state;
     struct nerve_config c;
-    read_shipped(&c, "synth.yaml");
+    read_shipped(&c, "synth-text.yaml");
     assert_int_equal(c.data.rename.n, 0);
+    assert_int_equal(c.model.fusion, FUSION_TEXT);
+    read_shipped(&c, "synth.yaml");
+    assert_int_equal(c.model.visual, SOURCE_VIT);
 }
 
 /* ---- did you mean ---- */
@@ -546,7 +556,7 @@ int main(void)
         cmocka_unit_test(the_command_line_wins_and_each_value_knows_its_origin),
         cmocka_unit_test(json_holds_the_same_values),
         cmocka_unit_test(twitter_configs_hold_the_published_recipe),
-        cmocka_unit_test(the_synthetic_config_needs_only_its_data),
+        cmocka_unit_test(a_synthetic_config_needs_only_its_data),
         cmocka_unit_test(the_word_that_was_meant_is_near),
     };
     enum { N_SINGLE = sizeof single / sizeof *single };
