@@ -111,7 +111,8 @@ struct forward nerve_forward(ag_graph *g, const struct model *m, const struct ba
     nn_dropout by_word = *drop;
     by_word.start = b->word_start;
 
-    ag_tensor *text = bert_forward(g, &m->bert, b->T, b->ids, b->position, b->types, b->B, b->seq_start, drop);
+    const int32_t *types = m->shape.encoder.type_vocab > 1 ? b->types : NULL; /* a DistilBERT has none: [SEP] alone sets a caption apart */
+    ag_tensor *text = bert_forward(g, &m->bert, b->T, b->ids, b->position, types, b->B, b->seq_start, drop);
     ag_tensor *rows = ag_gather(g, text, b->W, b->first);
     ag_tensor *words = ag_dropout_of(g, rows, nn_dropout_at(&by_word, m->shape.dropout, SITE_HEAD));
     ag_tensor *seen = model_sees(m) ? look(&p, rows, see(&p)) : NULL;

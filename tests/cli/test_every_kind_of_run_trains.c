@@ -135,6 +135,21 @@ static void a_published_encoder_trains_resumes_and_predicts_from_its_checkpoint(
     }
 }
 
+/* A DistilBERT has no token types to set a caption apart by. */
+static void captions_are_appended_whatever_token_types_there_are(void **state)
+{
+    char keys[2 * PATH_MAX + 256];
+    (void)state;
+    shell("for k in 0 1 2 3 4 5 6 7 8 9; do echo \"S_00000$k.jpg :a view over the mountains\"; done >%s/few-captions.txt", folder);
+    snprintf(
+        keys, sizeof keys,
+        "model.encoder=%s/distilbert_tiny model.fusion=append model.visual=caption data.captions=%s/few-captions.txt data.max_length=24 "
+        "train.epochs=1",
+        reference_path("models"), folder);
+    assert_int_equal(train("appended", keys), 0);
+    evaluation_equals("appended", "test");
+}
+
 static void an_encoder_with_a_vocabulary_that_does_not_fit_is_refused(void **state)
 {
     char more[PATH_MAX + 64];
@@ -224,6 +239,7 @@ int main(void)
         cmocka_unit_test(a_set_without_ids_and_with_six_other_types_is_learned),
         cmocka_unit_test(training_without_a_crf_works_and_resumes),
         cmocka_unit_test(a_published_encoder_trains_resumes_and_predicts_from_its_checkpoint),
+        cmocka_unit_test(captions_are_appended_whatever_token_types_there_are),
         cmocka_unit_test(an_encoder_with_a_vocabulary_that_does_not_fit_is_refused),
         cmocka_unit_test(losses_that_are_not_finite_stop_the_run_and_are_told_with_their_tweets),
         cmocka_unit_test(threads_do_not_change_the_bytes_under_skylakex),

@@ -454,6 +454,17 @@ static void a_crf_is_new_where_the_other_run_has_none(void **state)
                  "starts from the encoder and the head of ");
 }
 
+static void with_another_fusion_the_heads_are_new_and_that_is_said(void **state)
+{
+    (void)state;
+    shell("echo 'S_000000.jpg :a view' >%s/one-caption.txt", folder);
+    char more[PATH_MAX + 256];
+    snprintf(more, sizeof more, "model.fusion=monig-prob model.visual=caption data.captions=%s/one-caption.txt " STAND_STILL, folder);
+    assert_heard(train_and_hear("fused", initial_keys("whole", more)), "starts from the encoder and the CRF of ");
+    assert_int_equal(compared("whole/checkpoints/best.h5", "fused/checkpoints/last.h5", "/parameters/bert.").different, 0);
+    assert_int_equal(compared("whole/checkpoints/best.h5", "fused/checkpoints/last.h5", "/parameters/crf.").different, 0);
+}
+
 static void a_family_is_taken_over(void **state)
 {
     char keys[PATH_MAX + 256];
@@ -535,6 +546,7 @@ int main(void)
         cmocka_unit_test(the_encoder_is_the_checkpoints_whatever_the_sizes_in_the_config),
         cmocka_unit_test(with_other_types_the_head_is_new_and_that_is_said),
         cmocka_unit_test(a_crf_is_new_where_the_other_run_has_none),
+        cmocka_unit_test(with_another_fusion_the_heads_are_new_and_that_is_said),
         cmocka_unit_test(a_family_is_taken_over),
         cmocka_unit_test(such_a_run_resumes_to_the_bit_without_the_file_it_started_from),
         cmocka_unit_test(what_contradicts_train_init_is_refused),
