@@ -155,6 +155,7 @@ struct ag_param {
     bool decay; /* weight decay applies */
     ag_real *val;
     bool owns_val;         /* val was allocated for this parameter alone (before ag_params_train) */
+    bool in_panels;        /* val is what ag_param_pack made of it */
     ag_real *grad;         /* dense: [size] in the gradient block; sparse: [row capacity, C], slot by slot */
     bool has_grad;         /* a first contribution came since ag_params_zero_grad */
     ag_real *m, *v;        /* Adam's moments in their blocks, [size] */
@@ -179,6 +180,9 @@ ag_param *ag_params_add(ag_params *ps, const char *name, int rank, const int *di
 ag_param *ag_params_find(const ag_params *ps, const char *name); /* NULL where there is none */
 ag_real *ag_param_own(ag_param *p);                          /* allocates val (not cleared) and gives it */
 void ag_param_borrow(ag_param *p, const ag_real *val);       /* e.g. in a mapped weight file, which must outlive p */
+/* For a predicting model: the weight w [O,K] of an affine map goes into the order in which products read it (ag_panels_fill), in memory of its own; values that were borrowed are not read any more. From then on only ag_linear and its
+ * kin may use it. Does nothing where products are OpenBLAS's. */
+void ag_param_pack(ag_param *p);
 /* After roles and groups are set and all values are there: moves every parameter that is not AG_FROZEN into the training blocks. rows_max: the most rows of a sparse parameter that one
  * accumulated step can touch. m and v start at 0. Once. */
 void ag_params_train(ag_params *ps, size_t rows_max);

@@ -10,6 +10,12 @@
 typedef void (*ag_tile_finish)(void *context, int r0, int r1, int c0, int c1);
 void ag_gemm(bool ta, bool tb, int M, int N, int K, const ag_real *A, const ag_real *B, ag_real beta, ag_real *C, ag_tile_finish finish, void *context);
 
+/* C[M,N] = A[M,K] w^T for w [N,K] that was brought into panels before: the bytes of ag_gemm(false, true, ..., 0, C), in less time where M is small. panels [ag_panels_size(N, K)], 64-byte aligned, are
+ * good for the form of kernels that made them. Where this form has no tile.h, the size is 0 and there are no panels. */
+size_t ag_panels_size(int O, int K);
+void ag_panels_fill(int O, int K, const ag_real *w, ag_real *panels);
+void ag_gemm_panels(int M, int N, int K, const ag_real *A, const ag_real *panels, ag_real *C, ag_tile_finish finish, void *context);
+
 /* One small product on the calling thread, with leading dimensions and a factor: C = alpha op(A) op(B) + beta C. For code that is already inside a parallel region. */
 void ag_gemm_one(bool ta, bool tb, int M, int N, int K, ag_real alpha, const ag_real *A, int lda, const ag_real *B, int ldb, ag_real beta, ag_real *C, int ldc);
 

@@ -56,6 +56,7 @@ static int cut_at(int n, int step, int parts, int i)
 /* C[M,N] = op(A) op(B) + beta C, with the distances of rows in memory. */
 typedef struct product {
     bool ta, tb;
+    bool ready; /* B is in panels as ag_panels_fill makes them, and the tile's first column is a panel's */
     int M, N, K;
     const ag_real *A, *B;
     int lda, ldb, ldc;
@@ -68,13 +69,13 @@ static void tile_plain(const product *p)
 }
 
 /* A product of a strip and a panel of n < cols columns, which multiply would write beyond. */
-static void multiply_edge(int n, int rows, int depth, const ag_real *a, size_t row, size_t step, const ag_real *panel, bool add, ag_real *c,
-                          size_t ldc)
+static void multiply_edge(int n, int rows, int depth, const ag_real *a, size_t row, size_t step, const ag_real *panel, const ag_real *ahead,
+                          bool add, ag_real *c, size_t ldc)
 {
     enum { MOST_COLS = 32 };
     _Alignas(64) ag_real whole[MOST_STRIP * MOST_COLS];
     const int cols = ag_k->tile->cols;
-    ag_k->tile->multiply(rows, depth, a, row, step, panel, false, whole, (size_t)cols);
+    ag_k->tile->multiply(rows, depth, a, row, step, panel, ahead, false, whole, (size_t)cols);
     for (int r = 0; r < rows; r++)
         for (int j = 0; j < n; j++) {
             ag_real *to = c + (size_t)r * ldc + (size_t)j;
@@ -82,16 +83,57 @@ static void multiply_edge(int n, int rows, int depth, const ag_real *a, size_t r
         }
 }
 
+/* One block of the sum: steps k0 .. k0+depth-1. The panel of the tile's column c stands at panels + c panel_step. */
+typedef struct block {
+    int k0, depth;
+    bool add;
+    const ag_real *panels;
+    size_t panel_step;
+    ptrdiff_t ahead; /* from a panel to what takes its place in the next block */
+} block;
+
+static void block_multiply(const product *p, const block *b)
+{
+    const ag_tile *t = ag_k->tile;
+    const size_t lda = (size_t)p->lda, ldc = (size_t)p->ldc, k0 = (size_t)b->k0, part = (size_t)(b->depth * t->cols / 2);
+    _Alignas(64) ag_real strip[MOST_STRIP * DEPTH];
+    for (int r = 0; r < p->M; r += t->rows) {
+        const int rows = p->M - r < t->rows ? p->M - r : t->rows;
+        const ag_real *a = p->A + (p->ta ? k0 * lda + (size_t)r : (size_t)r * lda + k0);
+        if (p->ta) {
+            t->strip_of_columns(rows, b->depth, a, lda, strip);
+            a = strip;
+        }
+        const size_t row = p->ta ? 1 : lda, step = p->ta ? (size_t)rows : 1;
+        for (int c = 0; c < p->N; c += t->cols) {
+            const ag_real *panel = b->panels + (size_t)c * b->panel_step;
+            /* The first strip and the second fetch half a panel each. */
+            const ag_real *ahead = r == 0 ? panel + b->ahead : r == t->rows && b->ahead ? panel + b->ahead + part : panel;
+            ag_real *to = p->C + (size_t)r * ldc + c;
+            if (p->N - c >= t->cols)
+                t->multiply(rows, b->depth, a, row, step, panel, ahead, b->add, to, ldc);
+            else
+                multiply_edge(p->N - c, rows, b->depth, a, row, step, panel, ahead, b->add, to, ldc);
+        }
+    }
+}
+
 static void tile_tiled(const product *p)
 {
     const ag_tile *t = ag_k->tile;
-    const size_t lda = (size_t)p->lda, ldb = (size_t)p->ldb, ldc = (size_t)p->ldc;
+    const size_t ldb = (size_t)p->ldb;
     const int blocks = (p->K - 1) / DEPTH + 1;
-    _Alignas(64) ag_real panels[PANEL_COLS * DEPTH], strip[MOST_STRIP * DEPTH];
-    for (int block = 0; block < blocks; block++) {
-        const int k0 = cut_at(p->K, 1, blocks, block), depth = cut_at(p->K, 1, blocks, block + 1) - k0;
-        const bool add = p->beta != 0 || block > 0;
-        for (int c = 0; c < p->N; c += t->cols) {
+    _Alignas(64) ag_real panels[PANEL_COLS * DEPTH];
+    for (int i = 0; i < blocks; i++) {
+        const int k0 = cut_at(p->K, 1, blocks, i), depth = cut_at(p->K, 1, blocks, i + 1) - k0;
+        block b = {.k0 = k0, .depth = depth, .add = p->beta != 0 || i > 0, .panels = panels, .panel_step = (size_t)depth};
+        if (p->ready) {
+            /* Behind the last block comes the first one of the panels to the right, which are this thread's next tile. */
+            b.panels = p->B + k0 * t->cols;
+            b.panel_step = (size_t)p->K;
+            b.ahead = i + 1 < blocks ? depth * t->cols : (ptrdiff_t)p->N * p->K - k0 * t->cols;
+        }
+        for (int c = 0; c < p->N && !p->ready; c += t->cols) {
             const int n = p->N - c < t->cols ? p->N - c : t->cols;
             ag_real *panel = panels + (size_t)c * (size_t)depth;
             if (p->tb)
@@ -99,56 +141,62 @@ static void tile_tiled(const product *p)
             else
                 t->panel_of_rows(n, depth, p->B + (size_t)k0 * ldb + c, ldb, panel);
         }
-        for (int r = 0; r < p->M; r += t->rows) {
-            const int rows = p->M - r < t->rows ? p->M - r : t->rows;
-            const ag_real *a = p->A + (p->ta ? (size_t)k0 * lda + (size_t)r : (size_t)r * lda + (size_t)k0);
-            if (p->ta) {
-                t->strip_of_columns(rows, depth, a, lda, strip);
-                a = strip;
-            }
-            const size_t row = p->ta ? 1 : lda, step = p->ta ? (size_t)rows : 1;
-            for (int c = 0; c < p->N; c += t->cols) {
-                const ag_real *panel = panels + (size_t)c * (size_t)depth;
-                ag_real *to = p->C + (size_t)r * ldc + c;
-                if (p->N - c >= t->cols)
-                    t->multiply(rows, depth, a, row, step, panel, add, to, ldc);
-                else
-                    multiply_edge(p->N - c, rows, depth, a, row, step, panel, add, to, ldc);
-            }
-        }
+        block_multiply(p, &b);
+    }
+}
+
+/* Of p everything but M, N, K and what is the same in all tiles is the first tile's. */
+static void tiles_run(const product *p, ag_tile_finish finish, void *context)
+{
+    const bool tiled = ag_k->tile && p->K > 0;
+    const cutting *cut = tiled ? &TILED : &PLAIN;
+    const tiling t = p->K == 0 ? (tiling){1, 1} : tiling_choose(cut, p->M, p->N, p->K);
+    const int tiles = t.rows * t.cols;
+    const size_t a_row = p->ta ? 1 : (size_t)p->lda, b_col = p->tb || p->ready ? (size_t)p->ldb : 1;
+    const bool alone = (int64_t)p->M * p->N * p->K < SMALL;
+#pragma omp parallel for num_threads(ag_threads()) schedule(static) if (!alone)
+    for (int i = 0; i < tiles; i++) {
+        const int r0 = cut_at(p->M, cut->row_step, t.rows, i / t.cols), r1 = cut_at(p->M, cut->row_step, t.rows, i / t.cols + 1);
+        const int c0 = cut_at(p->N, cut->col_step, t.cols, i % t.cols), c1 = cut_at(p->N, cut->col_step, t.cols, i % t.cols + 1);
+        if (r0 == r1 || c0 == c1) continue;
+        product q = *p;
+        q.M = r1 - r0;
+        q.N = c1 - c0;
+        q.A += (size_t)r0 * a_row;
+        q.B += (size_t)c0 * b_col;
+        q.C += (size_t)r0 * (size_t)p->ldc + (size_t)c0;
+        if (tiled)
+            tile_tiled(&q);
+        else
+            tile_plain(&q);
+        if (finish) finish(context, r0, r1, c0, c1);
     }
 }
 
 void ag_gemm(bool ta, bool tb, int M, int N, int K, const ag_real *A, const ag_real *B, ag_real beta, ag_real *C, ag_tile_finish finish,
              void *context)
 {
-    if (M == 0 || N == 0) return;
-    const bool tiled = ag_k->tile && K > 0;
-    const cutting *cut = tiled ? &TILED : &PLAIN;
-    const tiling t = K == 0 ? (tiling){1, 1} : tiling_choose(cut, M, N, K);
-    const int tiles = t.rows * t.cols, lda = ta ? M : K, ldb = tb ? K : N;
-    const bool alone = (int64_t)M * N * K < SMALL;
-#pragma omp parallel for num_threads(ag_threads()) schedule(static) if (!alone)
-    for (int i = 0; i < tiles; i++) {
-        const int r0 = cut_at(M, cut->row_step, t.rows, i / t.cols), r1 = cut_at(M, cut->row_step, t.rows, i / t.cols + 1);
-        const int c0 = cut_at(N, cut->col_step, t.cols, i % t.cols), c1 = cut_at(N, cut->col_step, t.cols, i % t.cols + 1);
-        if (r0 == r1 || c0 == c1) continue;
-        const product p = {.ta = ta,
-                           .tb = tb,
-                           .M = r1 - r0,
-                           .N = c1 - c0,
-                           .K = K,
-                           .A = A + (ta ? (size_t)r0 : (size_t)r0 * (size_t)K),
-                           .B = B + (tb ? (size_t)c0 * (size_t)K : (size_t)c0),
-                           .lda = lda,
-                           .ldb = ldb,
-                           .ldc = N,
-                           .beta = beta,
-                           .C = C + (size_t)r0 * (size_t)N + c0};
-        if (tiled)
-            tile_tiled(&p);
-        else
-            tile_plain(&p);
-        if (finish) finish(context, r0, r1, c0, c1);
-    }
+    const product p = {
+        .ta = ta, .tb = tb, .M = M, .N = N, .K = K, .A = A, .B = B, .lda = ta ? M : K, .ldb = tb ? K : N, .ldc = N, .beta = beta, .C = C};
+    if (M > 0 && N > 0) tiles_run(&p, finish, context);
+}
+
+size_t ag_panels_size(int O, int K)
+{
+    const int cols = ag_k->tile ? ag_k->tile->cols : 0;
+    return cols ? ((size_t)O + (size_t)cols - 1) / (size_t)cols * (size_t)cols * (size_t)K : 0;
+}
+
+void ag_panels_fill(int O, int K, const ag_real *w, ag_real *panels)
+{
+    const ag_tile *t = ag_k->tile;
+#pragma omp parallel for num_threads(ag_threads()) schedule(static)
+    for (int c = 0; c < O; c += t->cols)
+        t->panel_of_columns(O - c < t->cols ? O - c : t->cols, K, w + (size_t)c * (size_t)K, (size_t)K, panels + (size_t)c * (size_t)K);
+}
+
+void ag_gemm_panels(int M, int N, int K, const ag_real *A, const ag_real *panels, ag_real *C, ag_tile_finish finish, void *context)
+{
+    const product p = {.ready = true, .M = M, .N = N, .K = K, .A = A, .B = panels, .lda = K, .ldb = K, .ldc = N, .C = C};
+    if (M > 0 && N > 0) tiles_run(&p, finish, context);
 }

@@ -133,6 +133,8 @@ ag_tensor *ag_node(ag_graph *g, const ag_op *op, int rank, const int *dim, ag_te
     y->op = op;
     for (int i = 0; i < op->n_in; i++) {
         y->in[i] = in[i];
+        AG_CHECK(!in[i] || !in[i]->param || !in[i]->param->in_panels || op == &ag_op_linear || op == &ag_op_linear_act,
+                 "%s: parameter %s is in panels, which affine maps alone read", op->name, in[i]->param->name);
         y->wants_grad |= in[i] && in[i]->wants_grad;
     }
     y->val = take(g, ag_size(y) * sizeof *y->val);

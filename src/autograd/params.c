@@ -1,5 +1,5 @@
 /* params.c - parameters: names, shapes, roles, and the training blocks in which everything that is trained lies. */
-#include "ag.h"
+#include "blas.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,6 +100,18 @@ void ag_param_borrow(ag_param *p, const ag_real *val)
 {
     AG_CHECK(!p->val, "parameter %s: its values are there already", p->name);
     p->val = (ag_real *)(uintptr_t)val; /* only ever read: what is written has moved into a training block before */
+}
+
+void ag_param_pack(ag_param *p)
+{
+    AG_CHECK(p->val && p->rank == 2 && !p->grad && !p->in_panels, "parameter %s: not the weight of an affine map that predicts", p->name);
+    const size_t size = ag_panels_size(p->dim[0], p->dim[1]);
+    if (size == 0) return;
+    ag_real *panels = block_new(size);
+    ag_panels_fill(p->dim[0], p->dim[1], p->val, panels);
+    if (p->owns_val) block_free(p->val);
+    p->val = panels;
+    p->owns_val = p->in_panels = true;
 }
 
 /* Rows of a sparse parameter for which its gradient has room. */

@@ -18,8 +18,8 @@ typedef ag_real side AG_VECTOR(SIDE, SIDE * sizeof(ag_real));
 typedef ag_real loose_side AG_VECTOR(SIDE, sizeof(ag_real));
 
 /* rows is a constant at each call, so the sums are in registers. */
-AG_INLINE void multiply_rows(int rows, int depth, const ag_real *a, size_t row, size_t step, const ag_real *panel, bool add, ag_real *c,
-                             size_t ldc)
+AG_INLINE void multiply_rows(int rows, int depth, const ag_real *a, size_t row, size_t step, const ag_real *panel, const ag_real *ahead,
+                             bool add, ag_real *c, size_t ldc)
 {
     lanes left[ROWS], right[ROWS];
     AG_UNROLL for (int r = 0; r < rows; r++)
@@ -30,6 +30,7 @@ AG_INLINE void multiply_rows(int rows, int depth, const ag_real *a, size_t row, 
         __builtin_prefetch(c + (size_t)r * ldc + COLS - 1, 1);
     }
     for (int k = 0; k < depth; k++, a += step, panel += COLS) {
+        __builtin_prefetch((const char *)ahead + 64 * (size_t)k, 0, 2);
         const lanes b0 = *(const lanes *)panel, b1 = *(const lanes *)(panel + LANES);
         AG_UNROLL for (int r = 0; r < rows; r++)
         {
@@ -50,11 +51,12 @@ AG_INLINE void multiply_rows(int rows, int depth, const ag_real *a, size_t row, 
     }
 }
 
-static void multiply(int rows, int depth, const ag_real *a, size_t row, size_t step, const ag_real *panel, bool add, ag_real *c, size_t ldc)
+static void multiply(int rows, int depth, const ag_real *a, size_t row, size_t step, const ag_real *panel, const ag_real *ahead, bool add,
+                     ag_real *c, size_t ldc)
 {
 #define CASE(n)                                                                                                                            \
     case n:                                                                                                                                \
-        multiply_rows(n, depth, a, row, step, panel, add, c, ldc);                                                                         \
+        multiply_rows(n, depth, a, row, step, panel, ahead, add, c, ldc);                                                                  \
         break;
     switch (rows) {
         CASE(1)

@@ -11,8 +11,9 @@
 
 typedef struct ag_tile {
     int rows, cols; /* of the largest tile */
-    /* c[r ldc + j] = (add ? c[r ldc + j] : 0) + sum_k a[r row + k step] panel[k][j] for r < rows <= the largest, all of the panel's columns. depth > 0. */
-    void (*multiply)(int rows, int depth, const ag_real *a, size_t row, size_t step, const ag_real *panel, bool add, ag_real *c, size_t ldc);
+    /* c[r ldc + j] = (add ? c[r ldc + j] : 0) + sum_k a[r row + k step] panel[k][j] for r < rows <= the largest, all of the panel's columns. depth > 0. Meanwhile depth lines of 64 bytes from
+     * `ahead` on are fetched into the second cache; any address will do. */
+    void (*multiply)(int rows, int depth, const ag_real *a, size_t row, size_t step, const ag_real *panel, const ag_real *ahead, bool add, ag_real *c, size_t ldc);
     /* panel[k][j] = b[k ldb + j] for k < depth, j < n <= cols; 0 for the other columns. */
     void (*panel_of_rows)(int n, int depth, const ag_real *b, size_t ldb, ag_real *panel);
     /* panel[k][j] = b[j ldb + k]: B is stored transposed. */

@@ -107,6 +107,11 @@ void file_unmap(struct file_map *map)
     *map = (struct file_map){0};
 }
 
+void file_map_forget(const struct file_map *map)
+{
+    if (map->data) madvise((void *)(uintptr_t)map->data, map->size, MADV_DONTNEED);
+}
+
 int file_write_all(int fd, const void *data, size_t size, const char *path, struct err *e)
 {
     for (const char *next = data, *end = next + size; next < end;) {

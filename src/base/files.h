@@ -17,6 +17,8 @@ struct file_map {
 };
 int file_map(const char *path, struct file_map *map, struct err *e);
 void file_unmap(struct file_map *map);
+/* What was read of it need not stay in memory: it comes from the file again where it is read again. */
+void file_map_forget(const struct file_map *map);
 
 /* Writes path so that at every moment, power cuts included, it is either the old file or the whole new one: fill() writes a temporary file
  * in the same directory (through fd, or by opening temp_path itself), then fsync, checked close, rename, fsync of the directory. On failure

@@ -5,6 +5,7 @@
 #include "loaded_model.h"
 #include "log.h"
 #include "machine.h"
+#include "model_store.h"
 #include "predict_input.h"
 #include "predict_print.h"
 #include <errno.h>
@@ -113,6 +114,7 @@ struct work {
     size_t bytes;
     double since;                    /* when the first of them came, in seconds */
     long n_inputs, n_bad, n_without; /* without: what they show cannot be used */
+    long flushes;
 };
 
 /* Of sentence k, whose picture cannot be used and may not be left out. */
@@ -149,6 +151,7 @@ static int flush(struct work *w, struct err *e)
     int n = 0;
     for (int i = 0; i < w->n; i++)
         if (!w->waiting[i].error) w->sentences[n++] = w->waiting[i].sentence;
+    if (w->flushes++ == 1) model_pack(&w->model.model, w->model.checkpoint); /* takes longer than it saves for one short input */
     int code = predict_sentences(&w->model.model, &w->graph, n, w->sentences, &w->source, BATCH_PIECES, w->arguments->words, &p, e);
     if (code) return code;
     print_waiting(w, &p);

@@ -54,6 +54,13 @@ void encoder_declare(ag_params *ps, const struct encoder_shape *shape, const str
     }
 }
 
+void encoder_pack(struct encoder *e, int layer)
+{
+    struct encoder_layer *l = &e->layer[layer];
+    nn_linear *const linear[] = {&l->query, &l->key, &l->value, &l->attention_output, &l->up, &l->down};
+    for (size_t i = 0; i < sizeof linear / sizeof *linear; i++) ag_param_pack(linear[i]->w);
+}
+
 void encoder_free(struct encoder *e)
 {
     free(e->layer);

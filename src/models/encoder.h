@@ -56,6 +56,8 @@ struct encoder {
 
 void encoder_declare(ag_params *ps, const struct encoder_shape *shape, const struct encoder_names *names, const char *prefix,
                      struct encoder *e);
+/* The weights of a layer of a predicting model go into the order in which products read them: ag_param_pack. */
+void encoder_pack(struct encoder *e, int layer);
 void encoder_free(struct encoder *e); /* the parameters belong to ag_params */
 
 /* x [T,C], sequence b is rows start[b] .. start[b+1] -> [T,C]. Where no layer so far is taped (prediction, frozen layers) a layer's

@@ -2,6 +2,7 @@
 #include "bench_tweets.h"
 #include "json.h"
 #include "machine.h"
+#include "model_store.h"
 #include "sgemm.h"
 #include "trainer.h"
 #include <stdlib.h>
@@ -139,6 +140,7 @@ static int bench_predict(const struct nerve_config *config, struct model_shape *
     int code = model_declare(&p.model, shape, e);
     if (code) return code;
     model_initialize(&p.model, config->train.seed);
+    model_pack(&p.model, NULL);
     out->parameters = (int64_t)model_parameters(&p.model);
     out->flop = forward_flop(&p.model.shape, p.encoded);
     if ((code = batch_plan_sorted(p.encoded, batch, 0, &p.plan, e)) || (code = batch_reserve_plan(&p.batch, &p.plan, p.encoded, e)))

@@ -306,6 +306,16 @@ int model_open(const struct checkpoint *c, const char *path, struct model *m, st
     return code;
 }
 
+void model_pack(struct model *m, const struct checkpoint *c)
+{
+    struct encoder *const encoders[] = {&m->bert.encoder, &m->caption.encoder, &m->vit.encoder};
+    for (size_t k = 0; k < sizeof encoders / sizeof *encoders; k++)
+        for (int l = 0; encoders[k]->layer && l < encoders[k]->shape.layers; l++) {
+            encoder_pack(encoders[k], l);
+            if (c) checkpoint_forget(c); /* layer by layer, so that no more than one is in memory twice */
+        }
+}
+
 int trainer_load_parameters(struct trainer *t, const struct checkpoint *c, struct err *e)
 {
     for (size_t k = 0; k < t->model.params.n; k++) {

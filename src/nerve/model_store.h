@@ -25,6 +25,11 @@ int trainer_load_parameters(struct trainer *t, const struct checkpoint *c, struc
 
 /* A predicting model whose values lie in the checkpoint, which must outlive it. */
 int model_open(const struct checkpoint *c, const char *path, struct model *m, struct err *e);
+
+/* For a model that predicts and does nothing else: the weights of its encoders go into the order in which products read them, which pays
+ * where a few sentences at a time are predicted. What it predicts keeps its bytes. c: whose values it has, so that no layer is in memory
+ * twice; NULL where they are its own. */
+void model_pack(struct model *m, const struct checkpoint *c);
 /* ERR_DATA where this program does not read the checkpoint's format. */
 int checkpoint_check_format(const struct checkpoint *c, struct err *e);
 /* The config that the checkpoint was trained with (runtime keys at their defaults). */

@@ -2,6 +2,7 @@
 #include "loaded_model.h"
 #include "log.h"
 #include "machine.h"
+#include "model_store.h"
 #include "predict.h"
 #include "words.h"
 #include <limits.h>
@@ -91,7 +92,10 @@ static void open_files(const struct opening *o)
 {
     struct loaded_model *m = &o->model->loaded;
     if (loaded_model_open(o->path, m, o->e)) return;
-    if (visual_source_open_if_there(&m->config, &m->model.shape, &o->model->source, o->e)) loaded_model_close(m);
+    if (visual_source_open_if_there(&m->config, &m->model.shape, &o->model->source, o->e))
+        loaded_model_close(m);
+    else
+        model_pack(&m->model, m->checkpoint);
 }
 
 static void open_model(void *context)

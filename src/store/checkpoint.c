@@ -376,6 +376,11 @@ void checkpoint_close(struct checkpoint *c)
     free(c);
 }
 
+void checkpoint_forget(const struct checkpoint *c)
+{
+    file_map_forget(&c->map);
+}
+
 const char *checkpoint_path(const struct checkpoint *c)
 {
     return c->path;

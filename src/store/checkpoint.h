@@ -43,6 +43,7 @@ struct checkpoint;
  * damaged (digest), of an unknown container version, or with a dataset of another kind than those above. */
 int checkpoint_open(const char *path, struct checkpoint **out, struct err *e);
 void checkpoint_close(struct checkpoint *c);             /* NULL is fine */
+void checkpoint_forget(const struct checkpoint *c);      /* values stay valid, but out of memory until they are read */
 const char *checkpoint_path(const struct checkpoint *c); /* as it was opened */
 struct hash checkpoint_digest(const struct checkpoint *c);
 /* Values of a dataset in the mapped file, valid until checkpoint_close. ERR_DATA where it is absent or of another type or shape. */

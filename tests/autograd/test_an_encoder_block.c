@@ -94,10 +94,14 @@ struct outcome {
     size_t n_grads, peak;
 };
 
-static struct outcome run(bool trained, double rate, int split)
+static void pack(struct model *m)
 {
-    struct model m;
-    model_make(&m, trained);
+    static const int weights[] = {WQ, WK, WV, WO, W1, W2};
+    for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) ag_param_pack(m->at[weights[i]]);
+}
+
+static struct outcome run_model(struct model m, bool trained, double rate, int split)
+{
     struct outcome out = {.y = calloc(T * C, sizeof(ag_real))};
     for (int i = 0; i < N_PARAMS; i++) out.n_grads += m.at[i]->size;
     out.grads = calloc(out.n_grads, sizeof(ag_real));
@@ -123,6 +127,13 @@ static struct outcome run(bool trained, double rate, int split)
     ag_graph_free(&g);
     ag_params_free(&m.ps);
     return out;
+}
+
+static struct outcome run(bool trained, double rate, int split)
+{
+    struct model m;
+    model_make(&m, trained);
+    return run_model(m, trained, rate, split);
 }
 
 static void outcome_free(struct outcome *o)
@@ -211,6 +222,19 @@ static void prediction_gives_the_values_of_training_in_less_memory(void **state)
     outcome_free(&prediction);
 }
 
+static void weights_in_panels_give_the_same_bytes(void **state)
+{
+    (void)state;
+    struct model m;
+    model_make(&m, false);
+    pack(&m);
+    assert_int_equal(m.at[W1]->in_panels, form->tile != NULL);
+    struct outcome packed = run_model(m, false, 0, B), plain = run(false, 0, B);
+    assert_memory_equal(packed.y, plain.y, T * C * sizeof(ag_real));
+    outcome_free(&packed);
+    outcome_free(&plain);
+}
+
 static void a_scope_around_each_block_holds_one_block_of_memory(void **state)
 {
     (void)state;
@@ -270,6 +294,7 @@ int main(void)
         cmocka_unit_test(a_split_batch_gives_the_same_gradients_under_dropout),
         cmocka_unit_test(the_bytes_do_not_depend_on_the_number_of_threads),
         cmocka_unit_test(prediction_gives_the_values_of_training_in_less_memory),
+        cmocka_unit_test(weights_in_panels_give_the_same_bytes),
         cmocka_unit_test(a_scope_around_each_block_holds_one_block_of_memory),
         cmocka_unit_test(after_the_largest_batch_no_step_allocates),
     };

@@ -181,6 +181,26 @@ static void a_row_alone_has_the_bytes_of_a_row_among_others(void **state)
     }
 }
 
+static void panels_give_the_bytes_of_the_matrix_they_are_made_of(void **state)
+{
+    start(2, *state);
+    for (size_t i = 0; i < N_SHAPES; i++) {
+        const shape s = SHAPES[i];
+        product p = product_make(false, true, s);
+        const size_t size = ag_panels_size(s.N, s.K);
+        assert_true(size >= (size_t)s.N * (size_t)s.K && size % 16 == 0);
+        ag_real *panels = aligned_alloc(64, (size + 16) * sizeof *panels), *C = numbers(p.size, 4);
+        assert_non_null(panels);
+        ag_panels_fill(s.N, s.K, p.B, panels);
+        product_run(&p, 0, NULL, NULL);
+        ag_gemm_panels(s.M, s.N, s.K, p.A, panels, C, NULL, NULL);
+        assert_memory_equal(C, p.C + MARGIN, p.size * sizeof *C);
+        free(panels);
+        free(C);
+        product_free(&p);
+    }
+}
+
 /* Counts the visits of every element, and tells whether its value is there. */
 typedef struct visits {
     const product *p;
@@ -258,6 +278,7 @@ static const struct {
     CLAIM(a_nan_reaches_its_row_and_no_other, false),
     CLAIM(bytes_do_not_depend_on_the_number_of_threads, false),
     CLAIM(a_row_alone_has_the_bytes_of_a_row_among_others, true),
+    CLAIM(panels_give_the_bytes_of_the_matrix_they_are_made_of, true),
     CLAIM(finish_sees_every_element_once_and_complete, false),
 };
 enum { N_CLAIMS = sizeof CLAIMS / sizeof *CLAIMS, MOST_FORMS = 3 };

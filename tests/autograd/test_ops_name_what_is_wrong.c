@@ -77,6 +77,21 @@ static void another_shape(void)
     memset(ag_param_own(p), 0, 12 * sizeof(ag_real));
     ag_use_as(&g, p, 2, (const int[]){2, 5});
 }
+static void panels_elsewhere(void)
+{
+    ag_param *p = ag_params_add(&ps, "packed", 2, (const int[]){2, 2});
+    ag_param_own(p);
+    p->in_panels = true;
+    ag_gather(&g, ag_use(&g, p), 1, index_0);
+}
+static void gradient_through_panels(void)
+{
+    ag_param *p = ag_params_add(&ps, "packed", 2, (const int[]){2, 2});
+    memset(ag_param_own(p), 0, p->size * sizeof(ag_real));
+    ag_param_pack(p);
+    p->in_panels = true; /* where products are OpenBLAS's, too */
+    ag_backward(&g, ag_linear(&g, matrix(1, 2), ag_use(&g, p), NULL), val);
+}
 static void another_shape_of_a_table(void)
 {
     ag_param *p = ag_params_add(&ps, "table", 2, (const int[]){4, 3});
@@ -335,6 +350,8 @@ static const struct contract {
     {"a parameter without values", no_values, "parameter empty is used before it has values"},
     {"a parameter under a shape that does not fit", another_shape, "parameter cube has 12 elements, its other shape 10"},
     {"a row-sparse parameter under another shape", another_shape_of_a_table, "parameter table is row-sparse: it has one shape"},
+    {"panels for an op that reads rows", panels_elsewhere, "gather: parameter packed is in panels, which affine maps alone read"},
+    {"a gradient through panels", gradient_through_panels, "linear: parameter packed predicts only and takes no gradient through it"},
     {"backward of nothing", no_gradient_wanted, "backward: nothing below this tensor wants a gradient"},
     {"backward without dy", no_dy, "backward: a tensor of 6 elements needs its gradient dy"},
     {"a row-sparse weight", row_sparse_weight, "the gradient of table is row-sparse: only gather can add to it"},

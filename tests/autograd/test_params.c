@@ -145,6 +145,9 @@ static void wrong_use_is_told_with_the_parameter(void **state)
     assert_panics("parameter table: its values are there already", ag_param_own(table));
     assert_panics("parameter table: its values are there already", ag_param_borrow(table, table->val));
     assert_panics("parameter table: not a row-sparse one in training", ag_sparse_row(table, 0));
+    ag_param *vector = ag_params_add(&ps, "vector", 1, (const int[]){3});
+    ag_param_own(vector);
+    assert_panics("parameter vector: not the weight of an affine map that predicts", ag_param_pack(vector));
     assert_panics("ag_adamw_step: step 1 before ag_params_train", ag_adamw_step(&ps, NULL, 0, 1, 1, 0.9, 0.999, 1e-8, 0, 0));
     ag_params_train(&ps, 2);
     assert_panics("ag_params_train: called twice", ag_params_train(&ps, 2));

@@ -48,19 +48,29 @@ static void scale_tile(void *context, int r0, int r1, int c0, int c1)
         for (int c = c0; c < c1; c++) t->x[(size_t)r * (size_t)t->C + (size_t)c] *= t->s;
 }
 
+/* z = x w^T */
+static void product(const ag_tensor *x, const ag_tensor *w, ag_real *z, ag_tile_finish finish, void *context)
+{
+    const int N = (int)ag_rows(x), O = w->dim[0], K = w->dim[1];
+    if (w->param && w->param->in_panels)
+        ag_gemm_panels(N, O, K, x->val, w->val, z, finish, context);
+    else
+        ag_gemm(false, true, N, O, K, x->val, w->val, 0, z, finish, context);
+}
+
 ag_low ag_linear_product(ag_graph *g, const ag_tensor *y, double scale, ag_real *z, ag_tile_finish finish, void *context)
 {
     const ag_tensor *x = y->in[0], *w = y->in[1], *down = y->in[3], *up = y->in[4];
     const int N = (int)ag_rows(x), K = ag_cols(x), O = ag_cols(y);
     if (!down) {
-        ag_gemm(false, true, N, O, K, x->val, w->val, 0, z, finish, context);
+        product(x, w, z, finish, context);
         return (ag_low){0};
     }
     const int r = down->dim[0];
     const ag_low low = {.scale = (ag_real)scale, .low = ag_save(g, (size_t)N * (size_t)r * sizeof(ag_real))};
     struct scaled scaled = {.s = low.scale, .x = low.low, .C = r};
     ag_gemm(false, true, N, r, K, x->val, down->val, 0, low.low, scale_tile, &scaled);
-    ag_gemm(false, true, N, O, K, x->val, w->val, 0, z, NULL, NULL);
+    product(x, w, z, NULL, NULL);
     ag_gemm(false, true, N, O, r, low.low, up->val, 1, z, finish, context);
     return low;
 }
@@ -83,6 +93,8 @@ void ag_linear_grads(ag_graph *g, ag_tensor *y, const ag_low *low, const ag_real
     ag_tensor *x = y->in[0], *w = y->in[1], *b = y->in[2];
     const int N = (int)ag_rows(x), K = ag_cols(x), O = ag_cols(y);
     ag_real beta, *d;
+    AG_CHECK(!w->param || !w->param->in_panels, "%s: parameter %s predicts only and takes no gradient through it", y->op->name,
+             w->param->name);
     if ((d = ag_grad(g, x, &beta))) ag_gemm(false, false, N, K, O, dz, w->val, beta, d, NULL, NULL);
     if ((d = ag_grad(g, w, &beta))) ag_gemm(true, false, O, K, N, dz, x->val, beta, d, NULL, NULL);
     if ((d = ag_grad(g, b, &beta))) ag_column_sums((size_t)N, O, dz, beta, d);
