@@ -14,7 +14,8 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / 'build'))
 from rows import check, finish
 
-SMALL = {'layers': '1', 'width': '32', 'heads': '4', 'inner': '48', 'epochs': '1', 'batch': '64'}
+SMALL = {'layers': '1', 'width': '32', 'heads': '4', 'inner': '48', 'epochs': '1', 'batch': '64',
+         'vision_size': '16', 'vision_layers': '1', 'vision_width': '32', 'vision_inner': '48'}
 GOLD = 'Ada\tB-PER\nLovelace\tI-PER\nin\tO\nParis\tB-LOC\n\n'
 PREDICTED = 'Ada\tB-PER\nLovelace\tO\nin\tO\nParis\tB-LOC\n\n'
 CAPTIONS = 'data: {dir: synth}\nmodel: {visual: caption, encoder: exported/encoder}\n'
@@ -26,7 +27,7 @@ def fill(directory, configs):
         (directory / 'configs/ablation' / config.name).write_text(config.read_text())
     for config in configs.glob('*.yaml'):
         lines = config.read_text().splitlines()
-        if config.name == 'synth.yaml':
+        if config.name.startswith('synth'):
             lines = [f'  {line.split(":")[0].strip()}: {SMALL[line.split(":")[0].strip()]}' if line.split(':')[0].strip() in SMALL else line for line in lines]
         (directory / 'configs' / config.name).write_text('\n'.join(lines) + '\n')
     (directory / 'gold.conll').write_text(GOLD)
