@@ -409,7 +409,8 @@ static uint32_t noise_seed(const struct trainer *t)
     return (uint32_t)(chance(t, RNG_NOISE, -1) * 0x1p32);
 }
 
-/* Which tweets of a part go without their picture, and which words without their text in the fusion. A tweet keeps one of them. */
+/* Which tweets of a part go without their picture or see noise, and which words go without their text in the fusion: none of a tweet that
+ * has no picture to answer for it. */
 static int fill_batch(struct trainer *t, int n, const int32_t *tweets, int first_place, struct err *e)
 {
     const struct nerve_config *c = t->config;
@@ -421,7 +422,8 @@ static int fill_batch(struct trainer *t, int n, const int32_t *tweets, int first
     const struct visual_changes changes = {t->change, noise_seed(t)};
     int code = visual_batch_fill(&b->visual, &s->visual, n, tweets, b->place, b->word_start, &changes, ag_threads(), e);
     for (int i = 0; i < n && c->train.drop_text > 0; i++) {
-        const bool silent = b->visual.start[i] < b->visual.start[i + 1] && chance(t, RNG_LEAVE_OUT_TEXT, b->place[i]) < c->train.drop_text;
+        const bool shows = t->change[i] != VISUAL_NOISE && b->visual.start[i] < b->visual.start[i + 1];
+        const bool silent = shows && chance(t, RNG_LEAVE_OUT_TEXT, b->place[i]) < c->train.drop_text;
         memset(t->heard + b->word_start[i], !silent, (size_t)(b->word_start[i + 1] - b->word_start[i]));
     }
     if (c->train.drop_text > 0) b->heard = t->heard;

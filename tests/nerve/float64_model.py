@@ -303,33 +303,39 @@ class Model:
         return (balance[gold][:, None] * terms).sum()
 
     def own_loss(self, x, gold):
-        """Cross-entropy of one modality."""
+        """Cross-entropy of one modality, word by word."""
         n = range(len(gold))
         if self.fusion == 'dirichlet':
             alpha = x + 1
-            return (torch.digamma(alpha.sum(-1)) - torch.digamma(alpha[n, gold])).sum()
+            return torch.digamma(alpha.sum(-1)) - torch.digamma(alpha[n, gold])
         if self.fusion == 'monig-prob':
-            return -torch.log(x[0][n, gold]).sum()
-        return -torch.log_softmax(self.scores(x) if self.nig else x, -1)[n, gold].sum()
+            return -torch.log(x[0][n, gold])
+        return -torch.log_softmax(self.scores(x) if self.nig else x, -1)[n, gold]
 
-    def loss(self, out, gold, balance):
-        """All terms at their full weight. balance [L]: of a word by its tag."""
+    def loss(self, out, gold, counts, noise=False):
+        """All terms at their full weight. counts [L]: of the training words of each tag. noise: the picture is none."""
+        ones = torch.ones(len(counts))
+        inverse = self.inverse_frequency(counts)
+        balance = inverse if self.loss_keys['class_balanced'] else ones
+        own = {'text': ones, 'image': inverse if self.loss_keys['image_balanced'] else ones}
         total = self.nll(out['emissions'], gold)
         if not self.two_heads:
             return total
         for kind in TIERS:
             if out[kind] is None:
                 continue
-            total = total + self.loss_keys['modality'] * self.own_loss(out[kind], gold)
+            total = total + self.loss_keys['modality'] * (own[kind][gold] * self.own_loss(out[kind], gold)).sum()
             if self.fusion != 'average':
                 total = total + self.loss_keys['evidence'] * self.evidence_loss(out[kind], gold, balance)
         if self.fusion != 'average':
             total = total + self.loss_keys['evidence'] * self.evidence_loss(out['fused'], gold, balance)
+        if self.nig and noise:
+            _, nu, alpha, _ = out['image']
+            total = total + self.loss_keys['noise'] * (2 * nu + alpha).sum()
         return total
 
-    def balance(self, counts):
-        """Inverse frequency: 1 on the average of the training words."""
-        if not self.loss_keys['class_balanced']:
-            return torch.ones(len(counts))
+    @staticmethod
+    def inverse_frequency(counts):
+        """1 on the average of the training words."""
         occur = sum(1 for c in counts if c > 0)
         return torch.tensor([sum(counts) / (occur * max(c, 1)) for c in counts])

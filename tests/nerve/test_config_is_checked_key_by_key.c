@@ -267,6 +267,18 @@ static void contradiction_is_told(void **state)
     assert_holds(e.text, x->message);
 }
 
+static void what_the_picture_goes_through_does_not_matter_to_text_alone(void **state)
+{
+    (void)state;
+    struct nerve_config c;
+    struct err e = {0};
+    config_default(&c);
+    assert_int_equal(config_set(&c, "model.fusion=text", &e) || config_set(&c, "model.visual=caption", &e) ||
+                         config_set(&c, "train.noise_image=0.1", &e) || config_set(&c, "loss.image_balanced=true", &e) ||
+                         config_check(&c, &e),
+                     0);
+}
+
 static void an_encoder_from_a_folder_has_its_own_shape(void **state)
 {
     (void)state;
@@ -548,6 +560,7 @@ int main(void)
         cmocka_unit_test(a_long_line_is_shown_around_the_caret),
         cmocka_unit_test(a_text_that_is_too_long_is_refused),
         cmocka_unit_test(a_map_has_room_for_so_many_names),
+        cmocka_unit_test(what_the_picture_goes_through_does_not_matter_to_text_alone),
         cmocka_unit_test(an_encoder_from_a_folder_has_its_own_shape),
         cmocka_unit_test(data_are_asked_for_only_where_they_are_read),
         cmocka_unit_test(each_row_of_the_table_is_sound),

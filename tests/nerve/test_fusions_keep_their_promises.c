@@ -399,14 +399,31 @@ static void a_picture_that_is_noise_claims_little_once_noise_was_seen(void **sta
     if (!(noise[0] > 0.5 * clean[0])) fail_msg("without loss.noise: nu of noise is %.3f, of pictures %.3f", noise[0], clean[0]);
 }
 
+enum { TWEETS_MAX = 200 };
+
+/* A number that tells the pictures of a batch's tweet from one another. */
+static float looks_like(const struct trainer *t, int i)
+{
+    enum { VALUES = 16 };
+    const struct visual_batch *v = &t->batch.visual;
+    const size_t side = (size_t)t->splits[SPLIT_TRAIN].visual.pipeline.size;
+    size_t k = 0;
+    float x = 0;
+    while (v->tweet[k] != i) k++;
+    for (size_t at = 0; at < VALUES; at++) x = x / 2 + v->pixels[k * 3 * side * side + at];
+    return x;
+}
+
 static void pictures_are_noise_as_often_as_the_key_says(void **state)
 {
     static const char *const KEYS_OF_ALL[] = {"model.fusion=monig-prob", PIXELS, TAGS, NULL};
     static struct nerve_config c;
     struct trainer t;
-    int had = 0, noisy = 0;
+    float last[TWEETS_MAX] = {0};
+    int had = 0, noisy = 0, again = 0;
     (void)state;
     visual_trainer(&c, &t, KEYS_OF_ALL, KEYS("train.drop_image=0.2", "train.noise_image=0.3", "train.epochs=12"));
+    assert_true(t.splits[SPLIT_TRAIN].data.n_tweets <= TWEETS_MAX);
     for (int step = 0; step < 60; step++) {
         visual_step(&t);
         const struct batch *b = &t.batch;
@@ -416,11 +433,38 @@ static void pictures_are_noise_as_often_as_the_key_says(void **state)
             had++;
             noisy += b->visual.noise[from];
             for (int w = from; w < to; w++) assert_int_equal(b->visual.noise[w], b->visual.noise[from]);
+            if (!b->visual.noise[from]) continue;
+            const float now = looks_like(&t, i);
+            if (now == last[b->tweet[i]]) fail_msg("step %d: tweet %d sees the noise that it saw before", step, b->tweet[i]);
+            again += last[b->tweet[i]] != 0;
+            last[b->tweet[i]] = now;
         }
     }
+    assert_true(again > 20);
     const double share = (double)noisy / had, sigma = sqrt(0.3 * 0.7 / had);
     assert_true(had > 200);
     if (!(fabs(share - 0.3) <= 4 * sigma)) fail_msg("%d of %d are noise: %.3f", noisy, had, share);
+    trainer_close(&t);
+}
+
+static void a_tweet_keeps_its_text_where_its_picture_is_noise(void **state)
+{
+    static const char *const KEYS_OF_ALL[] = {"model.fusion=monig-prob", PIXELS, TAGS, NULL};
+    static struct nerve_config c;
+    struct trainer t;
+    int heard = 0, silent = 0;
+    (void)state;
+    visual_trainer(&c, &t, KEYS_OF_ALL, KEYS("train.drop_text=1", "train.noise_image=0.5"));
+    for (int step = 0; step < 5; step++) {
+        visual_step(&t);
+        const struct batch *b = &t.batch;
+        for (int w = 0; w < b->W; w++) {
+            assert_int_equal(b->heard[w], !b->visual.seen[w] || b->visual.noise[w]);
+            heard += b->visual.noise[w];
+            silent += !b->heard[w];
+        }
+    }
+    assert_true(heard > 0 && silent > 0);
     trainer_close(&t);
 }
 
@@ -449,18 +493,46 @@ static void the_evidential_terms_rise_as_documented(void **state)
     }
 }
 
+static void are_the_same(const double a[RAMP_STEPS], const double b[RAMP_STEPS], const char *what)
+{
+    for (int k = 0; k < RAMP_STEPS; k++)
+        if (a[k] != b[k]) fail_msg("%s, step %d: %.9f and %.9f", what, k, a[k], b[k]);
+}
+
 /* Parameters stand still. The loss of a step is the sum of its terms, and of the picture's cross-entropy alone this key tells. */
 static void the_pictures_cross_entropy_may_be_balanced(void **state)
 {
-    double plain[RAMP_STEPS], balanced[RAMP_STEPS], without[2][RAMP_STEPS];
+    double plain[RAMP_STEPS], balanced[RAMP_STEPS];
     (void)state;
     losses(KEYS("loss.evidence=0"), plain);
     losses(KEYS("loss.evidence=0", "loss.image_balanced=true"), balanced);
-    losses(KEYS("loss.evidence=0", "loss.modality=0"), without[0]);
-    losses(KEYS("loss.evidence=0", "loss.modality=0", "loss.image_balanced=true"), without[1]);
-    for (int k = 0; k < RAMP_STEPS; k++) {
-        assert_true(without[0][k] == without[1][k]);
+    for (int k = 0; k < RAMP_STEPS; k++)
         if (!(fabs(balanced[k] - plain[k]) > 1e-3)) fail_msg("step %d: %.6f and %.6f", k, plain[k], balanced[k]);
+    losses(KEYS("loss.evidence=0", "train.drop_image=1"), plain);
+    losses(KEYS("loss.evidence=0", "train.drop_image=1", "loss.image_balanced=true"), balanced);
+    are_the_same(plain, balanced, "the text's cross-entropy");
+#define UNBALANCED "loss.evidence_after=0", "loss.evidence_ramp=0", "loss.class_balanced=false", "loss.modality=0"
+    losses(KEYS(UNBALANCED), plain);
+    losses(KEYS(UNBALANCED, "loss.image_balanced=true"), balanced);
+    are_the_same(plain, balanced, "the terms of evidence");
+}
+
+/* Parameters stand still, so a step's loss is linear in the weight of what is claimed about noise, and where nothing is noise there is no
+ * such. */
+static void only_noise_makes_a_claim_cost(void **state)
+{
+    double none[RAMP_STEPS], once[RAMP_STEPS], twice[RAMP_STEPS];
+    (void)state;
+#define SEES "model.visual=vit", "train.lr_visual=0"
+    losses(KEYS(SEES, "train.noise_image=1e-12", "loss.noise=0"), none);
+    losses(KEYS(SEES, "train.noise_image=1e-12", "loss.noise=1"), once);
+    are_the_same(none, once, "pictures");
+    losses(KEYS(SEES, "train.noise_image=0.5", "loss.noise=0"), none);
+    losses(KEYS(SEES, "train.noise_image=0.5", "loss.noise=1"), once);
+    losses(KEYS(SEES, "train.noise_image=0.5", "loss.noise=2"), twice);
+    for (int k = 0; k < RAMP_STEPS; k++) {
+        const double one = once[k] - none[k], two = twice[k] - none[k];
+        if (!(one > 1 && fabs(two - 2 * one) <= 1e-4 * two)) fail_msg("step %d: %.6f and %.6f", k, one, two);
     }
 }
 
@@ -509,14 +581,16 @@ static void the_promise_is_kept(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[5 + N_FUSIONS * N_PROMISES] = {
+    struct CMUnitTest tests[7 + N_FUSIONS * N_PROMISES] = {
         cmocka_unit_test(pictures_are_left_out_as_often_as_the_key_says),
         cmocka_unit_test(the_evidential_terms_rise_as_documented),
         cmocka_unit_test(pictures_are_noise_as_often_as_the_key_says),
         cmocka_unit_test(a_picture_that_is_noise_claims_little_once_noise_was_seen),
         cmocka_unit_test(the_pictures_cross_entropy_may_be_balanced),
+        cmocka_unit_test(only_noise_makes_a_claim_cost),
+        cmocka_unit_test(a_tweet_keeps_its_text_where_its_picture_is_noise),
     };
-    size_t n = 5;
+    size_t n = 7;
     for (int f = 0; f < N_FUSIONS; f++)
         for (int k = 0; k < N_PROMISES; k++) {
             if (!concerns(&PROMISES[k], &FUSIONS[f])) continue;

@@ -8,7 +8,8 @@
  *   decoded [W], marginals [W,L] (CRF), uncertainty [W,5] (NIG: aleatoric, epistemic, predictive scale, conflict, visual share),
  *   uncertainty.text, uncertainty.image [W,3]                   likewise, at the decoded tag; conflict and share 0 without a picture
  *   loss [B], d.NAME: of the mean loss by each parameter        all terms at their full weight; of every second tweet that shows something
- *                                                               the text is left out of the fusion where there is one (heard)
+ *                                                               the text is left out of the fusion where there is one (heard), and with
+ *                                                               train.noise_image every third is taken for noise (noise)
  */
 #include "loaded_model.h"
 #include "machine.h"
@@ -133,8 +134,13 @@ static void add_loss(struct output *o, ag_graph *g, struct trainer *t, struct ba
 {
     const nn_dropout none = {.on = false};
     const struct nerve_config *c = t->config;
-    const struct objective objective = {
-        .modality = c->loss.modality, .evidence = c->loss.evidence, .regulariser = c->loss.regulariser, .balance = t->balance};
+    const bool noise = c->train.noise_image > 0;
+    const struct objective objective = {.modality = c->loss.modality,
+                                        .evidence = c->loss.evidence,
+                                        .regulariser = c->loss.regulariser,
+                                        .noise = noise ? c->loss.noise : 0,
+                                        .balance = c->loss.class_balanced ? t->balance : NULL,
+                                        .image_balance = c->loss.image_balanced ? t->balance : NULL};
     if (t->model.shape.fusion >= FUSION_AVERAGE) {
         uint8_t *heard = add(o, "", "heard", ARRAY_U8, 1, &b->W, NULL);
         for (int i = 0; i < b->B; i++)
@@ -142,6 +148,10 @@ static void add_loss(struct output *o, ag_graph *g, struct trainer *t, struct ba
                    (size_t)(b->word_start[i + 1] - b->word_start[i]));
         b->heard = heard;
     }
+    for (int i = 0; i < b->B && noise; i++)
+        memset(b->visual.noise + b->word_start[i], i % 3 == 0 && b->visual.start[i] < b->visual.start[i + 1],
+               (size_t)(b->word_start[i + 1] - b->word_start[i]));
+    if (noise) add_list(o, "noise", ARRAY_U8, b->W, b->visual.noise);
     const struct forward f = nerve_forward(g, &t->model, b, &none);
     ag_tensor *loss = model_loss(g, &t->model, &f, b, &objective);
     add_tensor(o, "loss", loss);

@@ -61,19 +61,19 @@ CASES = [
     ('gate', 'model.visual=vit model.cross_residual=false'),
     ('cross', 'model.visual=caption'),
     ('cross', 'model.visual=vit model.cross_residual=false model.crf=false'),
-    ('average', 'model.visual=caption'),
+    ('average', 'model.visual=caption loss.image_balanced=true'),
     ('average', 'model.visual=vit model.image_query=words model.crf=false'),
     ('monig-onehot', 'model.visual=caption model.caption_encoder=own'),
     ('monig-onehot', 'model.visual=vit model.image_query=words model.cross_residual=true model.crf=false'),
-    ('monig-onehot', 'model.visual=vit model.tie_alpha=true model.vacuous_neutral=true'),
+    ('monig-onehot', 'model.visual=vit model.tie_alpha=true model.vacuous_neutral=true loss.image_balanced=true train.noise_image=0.2 loss.noise=0.3'),
     ('monig-prob', 'model.visual=caption'),
-    ('monig-prob', 'model.visual=vit'),
+    ('monig-prob', 'model.visual=vit loss.image_balanced=true loss.class_balanced=false train.noise_image=0.2 loss.noise=0.3'),
     ('monig-prob', 'model.visual=vit model.vision_tokens=class model.vision_layer=1 model.image_query=words'),
     ('monig-prob', 'model.visual=caption model.image_query=words model.cross_residual=true model.crf=false'),
     ('monig-prob', 'model.visual=caption model.vacuous_neutral=true model.tie_alpha=true loss.class_balanced=false'),
     ('monig-prob', 'model.visual=vit model.lora_rank=2 model.vision_lora_rank=3'),
     ('dirichlet', 'model.visual=caption'),
-    ('dirichlet', 'model.visual=vit model.image_query=words model.crf=false'),
+    ('dirichlet', 'model.visual=vit model.image_query=words model.crf=false loss.image_balanced=true train.noise_image=0.2'),
 ]
 
 
@@ -165,14 +165,18 @@ def compare_values(model, t, d):
 
 
 def compare_loss(model, t, counts, d):
-    balance, losses, silent = model.balance(counts), [], 0
+    losses, silent, noisy = [], 0, 0
     for ids, types, first, look, words in batch_tweets(t):
         heard = bool(t['heard'][words.start]) if 'heard' in t else True
         silent += not heard
         out = model.tweet(ids, types, first, look, heard)
-        losses.append(model.loss(out, torch.tensor(t['tags'][words], dtype=torch.long), balance))
+        noise = bool(t['noise'][words.start]) if 'noise' in t else False
+        noisy += noise
+        losses.append(model.loss(out, torch.tensor(t['tags'][words], dtype=torch.long), counts, noise))
     if model.two_heads and not silent:
         d.problems.append('no tweet goes without its text')
+    if model.config['train']['noise_image'] > 0 and not noisy:
+        d.problems.append('no picture is noise')
     d.add('loss', 'loss', t['loss'], [float(x.detach()) for x in losses])
     (sum(losses) / len(losses)).backward()
     trained = {name[2:]: g for name, g in t.items() if name.startswith('d.')}
