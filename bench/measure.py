@@ -134,7 +134,7 @@ class Bench:
         (data / 'vocab.txt').write_text('\n'.join(pieces) + '\n')
         for split in ('train', 'valid', 'test'):
             (data / f'{split}.txt').write_text('justin\tB-PER\nbieber\tI-PER\nin\tO\nparis\tB-LOC\n\n')
-        call([BUILD / 'nerve', 'train', 'configs/synth.yaml', f'data.dir={data}', 'model.layers=6', 'model.width=384', 'model.heads=12', 'model.inner=1536',
+        call([BUILD / 'nerve', 'train', 'configs/synth-text.yaml', f'data.dir={data}', 'model.layers=6', 'model.width=384', 'model.heads=12', 'model.inner=1536',
               'train.max_steps=1', '--out', data / 'run'])
 
     def nerve(self, shape, work, batches, batch, lengths=LENGTHS, threads=THREADS):

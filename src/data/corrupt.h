@@ -12,10 +12,11 @@
  *                  column of the rectangle may be shorter
  *   shuffled       round(degree n) of the n tweets with a visual source hand theirs on in one random ring, so that none keeps its own
  *   missing        round(degree n) of them lose theirs
- *   typos          degree N of a tweet's N characters, on average exactly, are mistyped: swapped with the next one, left out, doubled, or
- * the key beside it hit; and of these a share `degree` instead becomes a letter drawn from a to z. So few typos are slips, and at 1 each
- * character is a random letter. A word keeps at least one character. dropped-words  degree n of a tweet's n words, on average exactly,
- * become the empty word, which has no piece: encode_dataset writes [UNK] for it, so that words and tags stay in step
+ *   typos          degree N of a tweet's N characters, on average exactly, are mistyped: swapped with the next one, left out, doubled,
+ *                  or the key beside it hit; and of these a share `degree` instead becomes a letter drawn from a to z. So few typos are
+ *                  slips, and at 1 each character is a random letter. A word keeps at least one character
+ *   dropped-words  degree n of a tweet's n words, on average exactly, become the empty word, which has no piece: encode_dataset writes
+ *                  [UNK] for it, so that words and tags stay in step
  */
 #ifndef DATA_CORRUPT_H
 #define DATA_CORRUPT_H

@@ -125,9 +125,9 @@ void initial_fill(const struct initial *i, struct model *m)
     if (!same)
         log_info("starts from the encoder of %s; the head%s new, since its types are %s, those of the data %s", i->path,
                  crf ? " and the CRF are" : " is", types_text(&from->shape.types, then), types_text(&m->shape.types, now));
-    else if (m->text.w && !source_of(from, m, m->text.w))
-        log_info("starts from the encoder%s of %s; the heads are new, since its fusion has others", crf && had_crf ? " and the CRF" : "",
-                 i->path);
+    else if (!source_of(from, m, m->text.w ? m->text.w : m->image.w))
+        log_info("starts from the encoder%s of %s; the heads%s are new, since its fusion has others", crf && had_crf ? " and the CRF" : "",
+                 i->path, crf && !had_crf ? " and the CRF" : "");
     else if (crf && !had_crf)
         log_info("starts from the encoder and the head of %s; the CRF is new, since it has none", i->path);
     else

@@ -459,7 +459,11 @@ static void with_another_fusion_the_heads_are_new_and_that_is_said(void **state)
     (void)state;
     shell("echo 'S_000000.jpg :a view' >%s/one-caption.txt", folder);
     char more[PATH_MAX + 256];
-    snprintf(more, sizeof more, "model.fusion=monig-prob model.visual=caption data.captions=%s/one-caption.txt " STAND_STILL, folder);
+#define SEES "model.visual=caption data.captions=%s/one-caption.txt " STAND_STILL
+    snprintf(more, sizeof more, "model.fusion=image " SEES, folder);
+    assert_heard(train_and_hear("seen", initial_keys("whole", more)), "starts from the encoder and the CRF of ");
+    snprintf(more, sizeof more, "model.fusion=monig-prob " SEES, folder);
+    assert_heard(train_and_hear("fused-crf", initial_keys("no-crf", more)), "; the heads and the CRF are new, since its fusion has others");
     assert_heard(train_and_hear("fused", initial_keys("whole", more)), "starts from the encoder and the CRF of ");
     assert_int_equal(compared("whole/checkpoints/best.h5", "fused/checkpoints/last.h5", "/parameters/bert.").different, 0);
     assert_int_equal(compared("whole/checkpoints/best.h5", "fused/checkpoints/last.h5", "/parameters/crf.").different, 0);

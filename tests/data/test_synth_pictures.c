@@ -282,7 +282,7 @@ struct shares {
     double ambiguity, contradictions, missing;
 };
 static const struct shares SHARES[] = {
-    {"default shares", N_FIRST, 1, 0.4, 0.02, 0.05},      {"shares of half and more", 600, 2, 0.7, 0.5, 0.3},
+    {"default shares", N_FIRST, 1, 0.4, 0.02, 0.05},     {"shares of half and more", 600, 2, 0.7, 0.5, 0.3},
     {"no share of anything", 200, 3, 0, 0, 0},           {"every picture contradicts", 200, 4, 0, 1, 0},
     {"the picture decides everything", 200, 5, 1, 1, 0}, {"no picture at all", 200, 6, 0.5, 0.5, 1},
 };

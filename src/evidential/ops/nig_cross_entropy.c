@@ -3,8 +3,9 @@
  *   forward    y[b] = sum over the words w of sequence b of -k log max(gamma[w,tag], FLOOR)
  *   backward   d gamma[w,tag] = -dy[b] k / gamma[w,tag], 0 below the floor; all else 0
  *
- *   belief [4,W,L]   k = weight[tag,tag], weight [L,L]   y [n]   FLOOR is above the smallest normal float, where a softmax has lost its
- * gradient already
+ *   belief [4,W,L]   k = weight[tag,tag], weight [L,L]   y [n]
+ *
+ * FLOOR is above the smallest normal float, where a softmax has lost its gradient already.
  */
 #include "per_word.h"
 #include <math.h>
