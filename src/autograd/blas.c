@@ -9,8 +9,8 @@
 #define GEMM cblas_sgemm
 #endif
 
-void ag_gemm_one(bool ta, bool tb, int M, int N, int K, ag_real alpha, const ag_real *A, int lda, const ag_real *B, int ldb, ag_real beta,
-                 ag_real *C, int ldc)
+void ag_blas_gemm(bool ta, bool tb, int M, int N, int K, ag_real alpha, const ag_real *A, int lda, const ag_real *B, int ldb, ag_real beta,
+                  ag_real *C, int ldc)
 {
     if (M == 0 || N == 0) return;
     if (K == 0) { /* whose leading dimensions BLAS would refuse */

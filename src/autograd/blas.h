@@ -16,8 +16,11 @@ size_t ag_panels_size(int O, int K);
 void ag_panels_fill(int O, int K, const ag_real *w, ag_real *panels);
 void ag_gemm_panels(int M, int N, int K, const ag_real *A, const ag_real *panels, ag_real *C, ag_tile_finish finish, void *context);
 
-/* One small product on the calling thread, with leading dimensions and a factor: C = alpha op(A) op(B) + beta C. For code that is already inside a parallel region. */
+/* One small product on the calling thread, with leading dimensions and a factor: C = alpha op(A) op(B) + beta C, alpha 1 where beta is not 0. For code that is already inside a parallel region. */
 void ag_gemm_one(bool ta, bool tb, int M, int N, int K, ag_real alpha, const ag_real *A, int lda, const ag_real *B, int ldb, ag_real beta, ag_real *C, int ldc);
+
+/* The plain form, OpenBLAS's, of any alpha and beta. */
+void ag_blas_gemm(bool ta, bool tb, int M, int N, int K, ag_real alpha, const ag_real *A, int lda, const ag_real *B, int ldb, ag_real beta, ag_real *C, int ldc);
 
 /* C[N,N] = A B^T by OpenBLAS as it is, with ag_threads() threads of its own and no tiles of ours: for benchmarks, as what this machine can do. */
 void ag_blas_plain(int N, const ag_real *A, const ag_real *B, ag_real *C);

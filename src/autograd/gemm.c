@@ -65,7 +65,7 @@ typedef struct product {
 
 static void tile_plain(const product *p)
 {
-    ag_gemm_one(p->ta, p->tb, p->M, p->N, p->K, 1, p->A, p->lda, p->B, p->ldb, p->beta, p->C, p->ldc);
+    ag_blas_gemm(p->ta, p->tb, p->M, p->N, p->K, 1, p->A, p->lda, p->B, p->ldb, p->beta, p->C, p->ldc);
 }
 
 /* A product of a strip and a panel of n < cols columns, which multiply would write beyond. */
@@ -118,12 +118,12 @@ static void block_multiply(const product *p, const block *b)
     }
 }
 
-static void tile_tiled(const product *p)
+/* panels has room for a block of all columns, where they are not ready. */
+static void tile_tiled(const product *p, ag_real *panels)
 {
     const ag_tile *t = ag_k->tile;
     const size_t ldb = (size_t)p->ldb;
     const int blocks = (p->K - 1) / DEPTH + 1;
-    _Alignas(64) ag_real panels[PANEL_COLS * DEPTH];
     for (int i = 0; i < blocks; i++) {
         const int k0 = cut_at(p->K, 1, blocks, i), depth = cut_at(p->K, 1, blocks, i + 1) - k0;
         block b = {.k0 = k0, .depth = depth, .add = p->beta != 0 || i > 0, .panels = panels, .panel_step = (size_t)depth};
@@ -143,6 +143,44 @@ static void tile_tiled(const product *p)
         }
         block_multiply(p, &b);
     }
+}
+
+static void tile_alone(const product *p)
+{
+    _Alignas(64) ag_real panels[PANEL_COLS * DEPTH];
+    tile_tiled(p, panels);
+}
+
+void ag_gemm_one(bool ta, bool tb, int M, int N, int K, ag_real alpha, const ag_real *A, int lda, const ag_real *B, int ldb, ag_real beta,
+                 ag_real *C, int ldc)
+{
+    enum { ROOM = 64 * 128, COLS = 32 }; /* little, since every page of it costs time where a product is small */
+    _Static_assert(ROOM >= COLS * DEPTH, "a block of one panel fits");
+    _Alignas(64) ag_real panels[ROOM];
+    AG_CHECK(beta == 0 || alpha == 1, "ag_gemm_one: alpha %g and beta %g", (double)alpha, (double)beta);
+    if (!ag_k->tile || K == 0) {
+        ag_blas_gemm(ta, tb, M, N, K, alpha, A, lda, B, ldb, beta, C, ldc);
+        return;
+    }
+    const int cols = ROOM / (K < DEPTH ? K : DEPTH) / COLS * COLS;
+    for (int c = 0; c < N; c += cols) {
+        const int n = N - c < cols ? N - c : cols;
+        const product p = {.ta = ta,
+                           .tb = tb,
+                           .M = M,
+                           .N = n,
+                           .K = K,
+                           .A = A,
+                           .B = B + (tb ? (size_t)c * (size_t)ldb : (size_t)c),
+                           .lda = lda,
+                           .ldb = ldb,
+                           .ldc = ldc,
+                           .beta = beta,
+                           .C = C + c};
+        tile_tiled(&p, panels);
+    }
+    for (int r = 0; alpha != 1 && r < M; r++)
+        for (int c = 0; c < N; c++) C[(size_t)r * (size_t)ldc + (size_t)c] *= alpha;
 }
 
 /* Of p everything but M, N, K and what is the same in all tiles is the first tile's. */
@@ -166,7 +204,7 @@ static void tiles_run(const product *p, ag_tile_finish finish, void *context)
         q.B += (size_t)c0 * b_col;
         q.C += (size_t)r0 * (size_t)p->ldc + (size_t)c0;
         if (tiled)
-            tile_tiled(&q);
+            tile_alone(&q);
         else
             tile_plain(&q);
         if (finish) finish(context, r0, r1, c0, c1);

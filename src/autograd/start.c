@@ -48,7 +48,7 @@ static bool product_is_right(bool ta, bool tb, int M, int N, int K, ag_real *wor
     ag_real *A = work, *B = A + (size_t)M * (size_t)K, *C = B + (size_t)K * (size_t)N;
     for (int i = 0; i < M * K; i++) A[i] = (ag_real)(i * 7 % 11 - 5);
     for (int i = 0; i < K * N; i++) B[i] = (ag_real)(i * 5 % 13 - 6);
-    ag_gemm_one(ta, tb, M, N, K, 1, A, ta ? M : K, B, tb ? K : N, 0, C, N);
+    ag_blas_gemm(ta, tb, M, N, K, 1, A, ta ? M : K, B, tb ? K : N, 0, C, N);
     for (int r = 0; r < M; r++) {
         for (int c = 0; c < N; c++) {
             ag_real sum = 0;

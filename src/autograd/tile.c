@@ -90,12 +90,16 @@ static void panel_of_rows(int n, int depth, const ag_real *b, size_t ldb, ag_rea
     }
 }
 
-/* to[j][i] = from[i][j] for i, j < SIDE: pairs, then pairs of pairs, then halves change places. */
-AG_INLINE void transpose(const ag_real *from, size_t from_row, ag_real *to, size_t to_row)
+/* to[j][i] = from[i][j] for i < n, j < SIDE, 0 for the other i < SIDE: pairs, then pairs of pairs, then halves change places. */
+AG_INLINE void transpose(int n, const ag_real *from, size_t from_row, ag_real *to, size_t to_row)
 {
 #define MIX(x, y, ...) __builtin_shufflevector(x, y, __VA_ARGS__)
     side x[SIDE], y[SIDE];
-    AG_UNROLL for (int i = 0; i < SIDE; i++) x[i] = *(const loose_side *)(from + (size_t)i * from_row);
+    AG_UNROLL for (int i = 0; i < SIDE; i++)
+    {
+        x[i] = (side){0};
+        if (i < n) x[i] = *(const loose_side *)(from + (size_t)i * from_row);
+    }
     AG_UNROLL for (int i = 0; i < SIDE; i += 2)
     {
         y[i] = MIX(x[i], x[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
@@ -119,9 +123,12 @@ static void panel_of_columns(int n, int depth, const ag_real *b, size_t ldb, ag_
     const int whole = depth / SIDE * SIDE;
     for (int j = 0; j < COLS; j += SIDE) {
         const ag_real *from = b + (size_t)j * ldb;
-        const int here = n - j, first = here >= SIDE ? whole : 0;
-        for (int k = 0; k < first; k += SIDE) transpose(from + k, ldb, panel + (size_t)k * COLS + j, COLS);
-        for (int k = first; k < depth; k++)
+        const int here = n - j;
+        if (here >= SIDE)
+            for (int k = 0; k < whole; k += SIDE) transpose(SIDE, from + k, ldb, panel + (size_t)k * COLS + j, COLS);
+        else
+            for (int k = 0; k < whole; k += SIDE) transpose(here, from + k, ldb, panel + (size_t)k * COLS + j, COLS);
+        for (int k = whole; k < depth; k++)
             for (int i = 0; i < SIDE; i++) panel[(size_t)k * COLS + (size_t)(j + i)] = i < here ? from[(size_t)i * ldb + (size_t)k] : 0;
     }
 }

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ag.h"
+#include "blas.h"
 #include "catch.h"
 #include <cmocka.h>
 #include <limits.h>
@@ -76,6 +76,10 @@ static void another_shape(void)
     ag_param *p = ag_params_add(&ps, "cube", 3, (const int[]){2, 3, 2});
     memset(ag_param_own(p), 0, 12 * sizeof(ag_real));
     ag_use_as(&g, p, 2, (const int[]){2, 5});
+}
+static void factor_of_what_is_added(void)
+{
+    ag_gemm_one(false, false, 2, 2, 2, 2, val, 2, val, 2, 1, grad, 2);
 }
 static void panels_elsewhere(void)
 {
@@ -350,6 +354,7 @@ static const struct contract {
     {"a parameter without values", no_values, "parameter empty is used before it has values"},
     {"a parameter under a shape that does not fit", another_shape, "parameter cube has 12 elements, its other shape 10"},
     {"a row-sparse parameter under another shape", another_shape_of_a_table, "parameter table is row-sparse: it has one shape"},
+    {"a factor of what is added", factor_of_what_is_added, "ag_gemm_one: alpha 2 and beta 1"},
     {"panels for an op that reads rows", panels_elsewhere, "gather: parameter packed is in panels, which affine maps alone read"},
     {"a gradient through panels", gradient_through_panels, "linear: parameter packed predicts only and takes no gradient through it"},
     {"backward of nothing", no_gradient_wanted, "backward: nothing below this tensor wants a gradient"},

@@ -20,10 +20,10 @@ bool __real_ag_blas_threads_are_openmp(void);
 bool __wrap_ag_blas_threads_are_openmp(void);
 void __real_ag_blas_single_thread(void);
 void __wrap_ag_blas_single_thread(void);
-void __real_ag_gemm_one(bool ta, bool tb, int M, int N, int K, ag_real alpha, const ag_real *A, int lda, const ag_real *B, int ldb,
-                        ag_real beta, ag_real *C, int ldc);
-void __wrap_ag_gemm_one(bool ta, bool tb, int M, int N, int K, ag_real alpha, const ag_real *A, int lda, const ag_real *B, int ldb,
-                        ag_real beta, ag_real *C, int ldc);
+void __real_ag_blas_gemm(bool ta, bool tb, int M, int N, int K, ag_real alpha, const ag_real *A, int lda, const ag_real *B, int ldb,
+                         ag_real beta, ag_real *C, int ldc);
+void __wrap_ag_blas_gemm(bool ta, bool tb, int M, int N, int K, ag_real alpha, const ag_real *A, int lda, const ag_real *B, int ldb,
+                         ag_real beta, ag_real *C, int ldc);
 
 bool __wrap_ag_blas_threads_are_openmp(void)
 {
@@ -37,10 +37,10 @@ void __wrap_ag_blas_single_thread(void)
 }
 
 /* Wrong is one element, the last, by one: the least that a wrong kernel could do. */
-void __wrap_ag_gemm_one(bool ta, bool tb, int M, int N, int K, ag_real alpha, const ag_real *A, int lda, const ag_real *B, int ldb,
-                        ag_real beta, ag_real *C, int ldc)
+void __wrap_ag_blas_gemm(bool ta, bool tb, int M, int N, int K, ag_real alpha, const ag_real *A, int lda, const ag_real *B, int ldb,
+                         ag_real beta, ag_real *C, int ldc)
 {
-    __real_ag_gemm_one(ta, tb, M, N, K, alpha, A, lda, B, ldb, beta, C, ldc);
+    __real_ag_blas_gemm(ta, tb, M, N, K, alpha, A, lda, B, ldb, beta, C, ldc);
     if (++products == wrong_product) C[(size_t)(M - 1) * (size_t)ldc + (size_t)N - 1] += 1;
 }
 

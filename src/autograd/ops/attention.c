@@ -76,28 +76,31 @@ static void probabilities(const struct task *s, int r0, int rows, const ag_real 
     }
 }
 
-/* y = m x for the block [rows,nk] that begins at query r0. */
-static void drop(const ag_mask *mask, const struct task *s, int r0, int rows, const ag_real *x, ag_real *y)
+/* m of the block [rows,nk] that begins at query r0. */
+static void mask_factors(const ag_mask *mask, const struct task *s, int r0, int rows, ag_real *m)
 {
-    enum { CHUNK = 256 };
-    ag_real factor[CHUNK];
     for (int r = 0; r < rows; r++)
-        for (int c0 = 0; c0 < s->nk; c0 += CHUNK) {
-            const int n = s->nk - c0 < CHUNK ? s->nk - c0 : CHUNK;
-            const size_t at = (size_t)r * (size_t)s->nk + (size_t)c0;
-            ag_mask_factors(mask, s->b, r0 + r, (uint32_t)s->head << 16 | (uint32_t)c0, (size_t)n, factor);
-            for (int c = 0; c < n; c++) y[at + (size_t)c] = factor[c] * x[at + (size_t)c];
-        }
+        ag_mask_factors(mask, s->b, r0 + r, (uint32_t)s->head << 16, (size_t)s->nk, m + (size_t)r * (size_t)s->nk);
+}
+
+/* y = m x for n elements. */
+static void times(size_t n, const ag_real *m, const ag_real *x, ag_real *y)
+{
+    for (size_t i = 0; i < n; i++) y[i] = m[i] * x[i];
 }
 
 static void forward_task(const struct attention *t, const struct task *s, const ag_real *q, const ag_real *k, const ag_real *v, ag_real *y,
                          ag_real *P)
 {
+    ag_real *m = P + (size_t)BLOCK * (size_t)s->nk;
     if (s->nk == 0) clear(s->nq, s->D, s->C, y + s->q_at);
     for (int r0 = 0; s->nk > 0 && r0 < s->nq; r0 += BLOCK) {
         const int rows = s->nq - r0 < BLOCK ? s->nq - r0 : BLOCK;
         probabilities(s, r0, rows, q, k, P);
-        if (t->mask.on) drop(&t->mask, s, r0, rows, P, P);
+        if (t->mask.on) {
+            mask_factors(&t->mask, s, r0, rows, m);
+            times((size_t)rows * (size_t)s->nk, m, P, P);
+        }
         ag_gemm_one(false, false, rows, s->D, s->nk, 1, P, s->nk, v + s->k_at, s->C, 0, y + s->q_at + (size_t)r0 * (size_t)s->C, s->C);
     }
 }
@@ -114,20 +117,22 @@ static void backward_task(const struct attention *t, const struct task *s, const
     if (d.dq && d.beta_q == 0) clear(s->nq, s->D, s->C, d.dq + s->q_at);
     if (d.dk && d.beta_k == 0) clear(s->nk, s->D, s->C, d.dk + s->k_at);
     if (d.dv && d.beta_v == 0) clear(s->nk, s->D, s->C, d.dv + s->k_at);
-    ag_real *dP = P + (size_t)BLOCK * (size_t)s->nk, *mP = t->mask.on ? dP + (size_t)BLOCK * (size_t)s->nk : P;
+    const size_t buffer = (size_t)BLOCK * (size_t)s->nk;
+    ag_real *dP = P + buffer, *m = dP + buffer, *mP = t->mask.on ? m + buffer : P;
 
     for (int r0 = 0; s->nk > 0 && r0 < s->nq; r0 += BLOCK) {
         const int rows = s->nq - r0 < BLOCK ? s->nq - r0 : BLOCK;
-        const size_t at = s->q_at + (size_t)r0 * (size_t)s->C;
+        const size_t at = s->q_at + (size_t)r0 * (size_t)s->C, n = (size_t)rows * (size_t)s->nk;
         const ag_real *dy = y->grad + at;
         probabilities(s, r0, rows, q, k, P);
+        if (t->mask.on) mask_factors(&t->mask, s, r0, rows, m);
         if (d.dv) {
-            if (t->mask.on) drop(&t->mask, s, r0, rows, P, mP);
+            if (t->mask.on) times(n, m, P, mP);
             ag_gemm_one(true, false, s->nk, s->D, rows, 1, mP, s->nk, dy, s->C, 1, d.dv + s->k_at, s->C);
         }
         if (!d.dq && !d.dk) continue;
         ag_gemm_one(false, true, rows, s->nk, s->D, 1, dy, s->C, v + s->k_at, s->C, 0, dP, s->nk);
-        if (t->mask.on) drop(&t->mask, s, r0, rows, dP, dP);
+        if (t->mask.on) times(n, m, dP, dP);
         for (int r = 0; r < rows; r++) {
             const size_t row = (size_t)r * (size_t)s->nk;
             ag_k->softmax_grad((size_t)s->nk, s->scale, P + row, dP + row, dP + row);
@@ -145,7 +150,7 @@ static void attention_backward(ag_graph *g, ag_tensor *y)
     d.dq = ag_grad(g, y->in[0], &d.beta_q);
     d.dk = ag_grad(g, y->in[1], &d.beta_k);
     d.dv = ag_grad(g, y->in[2], &d.beta_v);
-    const size_t room = room_of(t, 3);
+    const size_t room = room_of(t, t->mask.on ? 4 : 2);
     ag_real *scratch = ag_pool_take(g, room * (size_t)ag_threads());
 #pragma omp parallel for schedule(static) num_threads(ag_threads())
     for (int i = 0; i < tasks; i++) {
@@ -181,7 +186,7 @@ ag_tensor *ag_attention(ag_graph *g, ag_tensor *q, ag_tensor *k, ag_tensor *v, i
     ag_tensor *y = ag_node(g, &ag_op_attention, 2, q->dim, (ag_tensor *[]){q, k, v});
     struct attention *t = y->saved = ag_save(g, sizeof *t);
     *t = (struct attention){.heads = heads, .n = n, .q_start = q_start, .k_start = k_start, .mask = mask};
-    const size_t room = room_of(t, 1);
+    const size_t room = room_of(t, mask.on ? 2 : 1);
     const int tasks = C ? n * heads : 0;
     ag_real *scratch = ag_pool_take(g, room * (size_t)ag_threads());
 #pragma omp parallel for schedule(static) num_threads(ag_threads())
