@@ -155,6 +155,7 @@ struct ag_param {
     bool decay; /* weight decay applies */
     ag_real *val;
     bool owns_val;         /* val was allocated for this parameter alone (before ag_params_train) */
+    ag_param *of;          /* whose values these are, where ag_param_view gave them */
     bool in_panels;        /* val is what ag_param_pack made of it */
     ag_real *grad;         /* dense: [size] in the gradient block; sparse: [row capacity, C], slot by slot */
     bool has_grad;         /* a first contribution came since ag_params_zero_grad */
@@ -162,6 +163,9 @@ struct ag_param {
     int32_t *slot_of_row;  /* sparse: [rows], -1 where untouched */
     int32_t *row_of_slot;  /* sparse: [row capacity] */
     int n_slots, slot_cap; /* sparse: touched rows so far, room */
+    struct ag_adamw *log;  /* sparse: the last n_log steps of the optimizer, which not every row has made: optim.c */
+    int n_log;
+    int32_t *done_of_row; /* sparse: [rows], how many of them the row has made */
 };
 
 /* Training blocks: val, grad, m, v of every trained parameter in one allocation each and in one order (groups contiguous). */
@@ -180,6 +184,7 @@ ag_param *ag_params_add(ag_params *ps, const char *name, int rank, const int *di
 ag_param *ag_params_find(const ag_params *ps, const char *name); /* NULL where there is none */
 ag_real *ag_param_own(ag_param *p);                          /* allocates val (not cleared) and gives it */
 void ag_param_borrow(ag_param *p, const ag_real *val);       /* e.g. in a mapped weight file, which must outlive p */
+void ag_param_view(ag_param *p, ag_param *of);               /* the values of another one, which may train and must outlive p */
 /* For a predicting model: the weight w [O,K] of an affine map goes into the order in which products read it (ag_panels_fill), in memory of its own; values that were borrowed are not read any more. From then on only ag_linear and its
  * kin may use it. Does nothing where products are OpenBLAS's. */
 void ag_param_pack(ag_param *p);

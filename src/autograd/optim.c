@@ -5,6 +5,7 @@
 #include "optim.h"
 #include "kernels.h"
 #include <math.h>
+#include <string.h>
 
 enum { PIECE = 1 << 16, PIECES = 256 };
 
@@ -78,13 +79,6 @@ double ag_grad_norm(const ag_params *ps)
     return sqrt(all.sum);
 }
 
-/* Constants for parameters with decay, and without, of each group. */
-typedef struct step_constants {
-    ag_adamw k;
-    const ag_group *groups;
-    double factor;
-} step_constants;
-
 /* By bytes: -0 counts as another number, which costs time and changes nothing. */
 static bool all_zero(size_t n, const ag_real *x)
 {
@@ -94,36 +88,113 @@ static bool all_zero(size_t n, const ag_real *x)
     return other == 0;
 }
 
-/* A row without a touch. Where both moments are 0 the update is p (1 - lr wd) to the bit, and nothing needs to be written but that. */
-static void untouched_row(size_t C, const ag_adamw *k, ag_real *p, ag_real *m, ag_real *v)
+/* ---- rows that wait ---- */
+
+/* The steps first .. end-1 of the log, in which nothing touched the row. Where both moments are 0 such a step is p (1 - lr wd) to the bit,
+ * and nothing needs to be written but that. */
+static void row_catch_up(ag_param *p, size_t row, int first, int end)
 {
-    if (k->eps > 0 && all_zero(C, m) && all_zero(C, v)) {
+    const size_t C = (size_t)p->dim[1];
+    ag_real *val = p->val + row * C, *m = p->m + row * C, *v = p->v + row * C;
+    const bool rests = first < end && all_zero(C, m) && all_zero(C, v);
+    for (int s = first; s < end; s++) {
+        const ag_adamw *k = &p->log[s];
+        if (!rests || !(k->eps > 0)) {
+            ag_k->adamw(C, k, NULL, val, m, v);
+            continue;
+        }
         const ag_real keep = (ag_real)(1 - k->lr * k->weight_decay);
-        if (keep == 1) return;
-        for (size_t c = 0; c < C; c++) p[c] = keep * p[c];
-    } else {
-        ag_k->adamw(C, k, NULL, p, m, v);
+        for (size_t c = 0; c < C && keep != 1; c++) val[c] = keep * val[c];
     }
+    p->done_of_row[row] = end;
 }
 
-static void adamw_piece(piece *of, const void *context)
+static void settle_piece(piece *of, const void *context)
 {
-    const step_constants *s = context;
-    ag_param *p = of->p;
+    (void)context;
+    const size_t C = (size_t)of->p->dim[1];
+    for (size_t row = of->at / C; row < (of->at + of->n) / C; row++) row_catch_up(of->p, row, of->p->done_of_row[row], of->p->n_log);
+}
+
+/* Whole rows. */
+static size_t piece_of_rows(const ag_param *p)
+{
+    const size_t C = (size_t)p->dim[1];
+    return C < PIECE ? PIECE / C * C : C;
+}
+
+static void settle(ag_param *p)
+{
+    pieces all = {.run = settle_piece};
+    if (p->n_log == 0) return;
+    pieces_add(&all, p, p->size, piece_of_rows(p));
+    pieces_run(&all);
+    memset(p->done_of_row, 0, (size_t)p->dim[0] * sizeof *p->done_of_row);
+    p->n_log = 0;
+}
+
+void ag_params_settle(const ag_params *ps)
+{
+    for (size_t i = 0; i < ps->n; i++)
+        if (ps->at[i]->log && ps->at[i]->dim[1] > 0) settle(ps->at[i]);
+}
+
+static void settle_row_piece(piece *of, const void *context)
+{
+    (void)context;
+    const size_t row = of->at / (size_t)of->p->dim[1];
+    row_catch_up(of->p, row, ~of->p->done_of_row[row], of->p->n_log);
+}
+
+void ag_param_settle_rows(ag_param *p, int n, const int32_t *row)
+{
+    pieces all = {.run = settle_row_piece};
+    const size_t C = (size_t)p->dim[1];
+    for (int i = 0; i < n && C > 0; i++) {
+        int32_t *done = &p->done_of_row[row[i]];
+        if (*done == p->n_log || *done < 0) continue;
+        *done = ~*done; /* waits for its piece: a row comes once, however often it is asked for */
+        if (all.n == PIECES) pieces_run(&all);
+        all.at[all.n++] = (piece){.p = p, .at = (size_t)row[i] * C, .n = C};
+    }
+    pieces_run(&all);
+}
+
+/* ---- the step ---- */
+
+/* Constants for parameters with decay, and without, of each group. */
+typedef struct step_constants {
+    ag_adamw k;
+    const ag_group *groups;
+    double factor;
+} step_constants;
+
+static ag_adamw constants_of(const step_constants *s, const ag_param *p)
+{
     ag_adamw k = s->k;
     k.lr = s->groups[p->group].lr * s->factor;
     k.weight_decay = p->decay ? s->groups[p->group].weight_decay : 0;
-    if (p->role != AG_SPARSE) {
-        ag_k->adamw(of->n, &k, p->has_grad ? p->grad + of->at : NULL, p->val + of->at, p->m + of->at, p->v + of->at);
-        return;
-    }
+    return k;
+}
+
+static void dense_piece(piece *of, const void *context)
+{
+    ag_param *p = of->p;
+    const ag_adamw k = constants_of(context, p);
+    ag_k->adamw(of->n, &k, p->has_grad ? p->grad + of->at : NULL, p->val + of->at, p->m + of->at, p->v + of->at);
+}
+
+/* Of touched rows, in the order of their slots. */
+static void touched_piece(piece *of, const void *context)
+{
+    (void)context;
+    ag_param *p = of->p;
     const size_t C = (size_t)p->dim[1];
     for (size_t at = of->at; at < of->at + of->n; at += C) {
-        const int slot = p->slot_of_row[at / C];
-        if (slot < 0)
-            untouched_row(C, &k, p->val + at, p->m + at, p->v + at);
-        else
-            ag_k->adamw(C, &k, p->grad + (size_t)slot * C, p->val + at, p->m + at, p->v + at);
+        const size_t row = (size_t)p->row_of_slot[at / C];
+        row_catch_up(p, row, p->done_of_row[row], p->n_log - 1);
+        ag_k->adamw(C, &p->log[p->n_log - 1], p->grad + at, p->val + row * C, p->m + row * C, p->v + row * C);
+        p->done_of_row[row] = p->n_log;
     }
 }
 
@@ -141,13 +212,19 @@ void ag_adamw_step(ag_params *ps, const ag_group *groups, int n_groups, double f
         .groups = groups,
         .factor = factor,
     };
-    pieces all = {.run = adamw_piece, .context = &s};
+    pieces dense = {.run = dense_piece, .context = &s}, touched = {.run = touched_piece};
     for (size_t i = 0; i < ps->n; i++) {
         ag_param *p = ps->at[i];
         if (p->role == AG_FROZEN) continue;
         AG_CHECK(p->group < n_groups, "parameter %s: group %d of %d", p->name, p->group, n_groups);
-        const size_t C = p->role == AG_SPARSE ? (size_t)p->dim[1] : 1;
-        if (C > 0) pieces_add(&all, p, p->size, C < PIECE ? PIECE / C * C : C);
+        if (p->role == AG_DENSE) {
+            pieces_add(&dense, p, p->size, PIECE);
+        } else if (p->dim[1] > 0) {
+            if (p->n_log == AG_LOG) settle(p);
+            p->log[p->n_log++] = constants_of(&s, p);
+            pieces_add(&touched, p, (size_t)p->n_slots * (size_t)p->dim[1], piece_of_rows(p));
+        }
     }
-    pieces_run(&all);
+    pieces_run(&dense);
+    pieces_run(&touched);
 }

@@ -2,7 +2,7 @@
 #ifndef AG_OPTIM_H
 #define AG_OPTIM_H
 
-#include "ag.h"
+#include "kernels.h"
 
 typedef struct ag_group { /* parameters that share a learning rate */
     double lr;            /* base rate, before the schedule's factor */
@@ -16,6 +16,13 @@ double ag_schedule_cosine(int64_t step, int64_t warmup, int64_t total);
 
 /* Euclidean norm over all gradients (dense and touched rows); not finite where a gradient is not. Same bits for any number of threads. */
 double ag_grad_norm(const ag_params *ps);
+
+/* A step changes every row of a row-sparse parameter, since moments and weights decay; but only rows that were touched change at once. The others make their steps, exactly the same ones, when somebody asks for them: an ag_gather of the
+ * row, ag_params_settle, or a step when AG_LOG of them wait. Nothing but ag_gather, of the parameter or a view of it, may read or write val, m or v of a row-sparse one unless ag_params_settle was called since the last step. */
+enum { AG_LOG = 64 };
+void ag_params_settle(const ag_params *ps);
+/* For ag_gather: those rows alone. */
+void ag_param_settle_rows(ag_param *p, int n, const int32_t *row);
 
 /* One AdamW step (Loshchilov, Hutter 2019, arXiv 1711.05101) with PyTorch's rules: t counts from 1; factor multiplies each group's lr; gradients are multiplied by min(1, clip / (norm + 1e-6)), clip <= 0: not clipped.
  * Parameters without a contribution have gradient 0: moments decay, weight decay applies. */

@@ -1,5 +1,6 @@
 /* params.c - parameters: names, shapes, roles, and the training blocks in which everything that is trained lies. */
 #include "blas.h"
+#include "optim.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,8 @@ void ag_params_free(ag_params *ps)
         if (p->owns_val) block_free(p->val);
         free(p->slot_of_row);
         free(p->row_of_slot);
+        free(p->done_of_row);
+        free(p->log);
         free(p->name);
         free(p);
     }
@@ -102,6 +105,12 @@ void ag_param_borrow(ag_param *p, const ag_real *val)
     p->val = (ag_real *)(uintptr_t)val; /* only ever read: what is written has moved into a training block before */
 }
 
+void ag_param_view(ag_param *p, ag_param *of)
+{
+    ag_param_borrow(p, of->val);
+    p->of = of;
+}
+
 void ag_param_pack(ag_param *p)
 {
     AG_CHECK(p->val && p->rank == 2 && !p->grad && !p->in_panels, "parameter %s: not the weight of an affine map that predicts", p->name);
@@ -131,7 +140,9 @@ static void sparse_start(ag_param *p, size_t rows_max)
     p->slot_cap = (int)slots(p, rows_max);
     p->slot_of_row = malloc((rows + 1) * sizeof *p->slot_of_row);
     p->row_of_slot = malloc(((size_t)p->slot_cap + 1) * sizeof *p->row_of_slot);
-    AG_CHECK(p->slot_of_row && p->row_of_slot, "parameter %s: no memory", p->name);
+    p->done_of_row = calloc(rows + 1, sizeof *p->done_of_row);
+    p->log = calloc(AG_LOG, sizeof *p->log);
+    AG_CHECK(p->slot_of_row && p->row_of_slot && p->done_of_row && p->log, "parameter %s: no memory", p->name);
     for (size_t r = 0; r < rows; r++) p->slot_of_row[r] = -1;
 }
 

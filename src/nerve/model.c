@@ -178,7 +178,7 @@ void model_view(const struct model *of, struct model *view)
     *view = *of;
     view->is_view = true;
     declare_parameters(view);
-    for (size_t k = 0; k < view->params.n; k++) ag_param_borrow(view->params.at[k], of->params.at[k]->val);
+    for (size_t k = 0; k < view->params.n; k++) ag_param_view(view->params.at[k], of->params.at[k]);
 }
 
 bool model_sees(const struct model *m)

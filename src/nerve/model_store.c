@@ -26,6 +26,7 @@ static int add_parameters(const struct trainer *t, struct checkpoint_writer *w, 
 {
     char path[PATH_BYTES];
     size_t dim[AG_MAX_RANK];
+    ag_params_settle(&t->model.params);
     for (size_t k = 0; k < t->model.params.n; k++) {
         const ag_param *p = t->model.params.at[k];
         for (size_t i = 0; i < p->size; i++)
@@ -318,6 +319,7 @@ void model_pack(struct model *m, const struct checkpoint *c)
 
 int trainer_load_parameters(struct trainer *t, const struct checkpoint *c, struct err *e)
 {
+    ag_params_settle(&t->model.params);
     for (size_t k = 0; k < t->model.params.n; k++) {
         ag_param *p = t->model.params.at[k];
         const float *values;
@@ -333,6 +335,7 @@ int trainer_load_parameters(struct trainer *t, const struct checkpoint *c, struc
 /* Parameters and moments. All are found before the first one is copied: a checkpoint that lacks one changes nothing. */
 static int load_values(struct trainer *t, const struct checkpoint *c, struct err *e)
 {
+    ag_params_settle(&t->model.params);
     for (int copy = 0; copy < 2; copy++) {
         for (size_t k = 0; k < t->model.params.n; k++) {
             ag_param *p = t->model.params.at[k];

@@ -121,6 +121,7 @@ static void steps_equal_the_reference(const problem *of, ag_role embedding)
         if (!(fabs(norm - norms[s]) <= NORM_TOLERANCE * norms[s])) fail_msg("norm of step %zu is %.9g, not %.9g", s, norm, norms[s]);
         if (!(fabs(base * factor - lr[s]) <= 1e-15)) fail_msg("learning rate of step %zu is %.9g, not %.9g", s, base * factor, lr[s]);
         ag_adamw_step(&ps, groups, 2, factor, (int64_t)s + 1, BETA1, BETA2, EPS, norm, CLIP);
+        ag_params_settle(&ps);
         for (int i = 0; i < PARAMETERS; i++)
             assert_close(ps.at[i]->size, ps.at[i]->val, after[i] + s * ps.at[i]->size, PARAMETER_TOLERANCE, NAMES[i], s);
     }
@@ -166,13 +167,27 @@ static void steps_of_two_groups_with_a_sparse_embedding_equal_the_reference(void
 
 /* ---- identities ---- */
 
-enum { ROWS = 2999, C = 48, OTHER = 70001, STEPS = 4 };
+enum { ROWS = 2999, C = 48, OTHER = 70001, STEPS = AG_LOG + 6 };
 
-/* An embedding and a parameter of more than one piece, trained for some steps; a few rows are touched, in no order, some twice. */
+/* An embedding and a parameter of more than one piece, trained for more steps than the log of a row-sparse one has room for; a few rows are
+ * touched, in no order, some twice. Before a step a few rows are read, some of them twice, some that were touched and some that never were,
+ * every other time through a view. */
+enum { READ = 300 };
 typedef struct run {
     ag_params ps;
     double norm[STEPS];
+    ag_real read[STEPS][READ][C];
 } run;
+
+static void read_rows(ag_param *table, int s, ag_real to[READ][C])
+{
+    int32_t row[READ];
+    for (int i = 0; i < READ; i++) row[i] = (i * 29 + s / 2 + i / 100) % ROWS;
+    ag_graph g;
+    ag_graph_init(&g);
+    memcpy(to, ag_gather(&g, ag_use(&g, table), READ, row)->val, READ * sizeof *to);
+    ag_graph_free(&g);
+}
 
 static void run_make(run *of, int threads, ag_role embedding, double decay, double clip)
 {
@@ -189,9 +204,14 @@ static void run_make(run *of, int threads, ag_role embedding, double decay, doub
         for (size_t k = 0; k < p->size; k++) val[k] = (ag_real)rng_normal(&r);
     }
     ag_params_train(ps, 200);
+    ag_params views;
+    ag_params_init(&views);
+    ag_param *seen = ag_params_add(&views, "table", 2, (const int[]){ROWS, C});
+    ag_param_view(seen, ps->at[0]);
     for (int s = 0; s < STEPS; s++) {
         ag_params_zero_grad(ps);
         ag_param *table = ps->at[0], *other = ps->at[1];
+        read_rows(s % 2 ? seen : table, s, of->read[s]);
         if (embedding == AG_DENSE) memset(table->grad, 0, table->size * sizeof *table->grad);
         table->has_grad = embedding == AG_DENSE;
         for (int touch = 0; touch < 200; touch++) {
@@ -202,8 +222,10 @@ static void run_make(run *of, int threads, ag_role embedding, double decay, doub
         for (size_t k = 0; k < other->size; k++) other->grad[k] = (ag_real)rng_normal(&r);
         other->has_grad = true;
         of->norm[s] = ag_grad_norm(ps);
-        ag_adamw_step(ps, &(ag_group){1e-2, decay}, 1, 1, s + 1, BETA1, BETA2, EPS, of->norm[s], clip);
+        ag_adamw_step(ps, &(ag_group){1e-2, decay}, 1, ag_schedule_linear(s, 2, STEPS), s + 1, BETA1, BETA2, EPS, of->norm[s], clip);
     }
+    ag_params_settle(ps);
+    ag_params_free(&views);
 }
 
 static void assert_same_bytes(const ag_params *a, const ag_params *b)
@@ -219,11 +241,12 @@ static void bytes_do_not_depend_on_the_number_of_threads(void **state)
 {
     (void)state;
     for (int role = AG_DENSE; role <= AG_SPARSE; role++) {
-        run one, more;
+        static run one, more;
         run_make(&one, 1, (ag_role)role, DECAY, CLIP);
         for (int threads = 2; threads <= 4; threads++) {
             run_make(&more, threads, (ag_role)role, DECAY, CLIP);
             assert_memory_equal(one.norm, more.norm, sizeof one.norm);
+            assert_memory_equal(one.read, more.read, sizeof one.read);
             assert_same_bytes(&one.ps, &more.ps);
             ag_params_free(&more.ps);
         }
@@ -236,12 +259,13 @@ static void a_sparse_embedding_is_a_dense_one(void **state)
 {
     (void)state;
     for (int with_decay = 0; with_decay < 2; with_decay++) {
-        run dense, sparse;
+        static run dense, sparse;
         run_make(&dense, 2, AG_DENSE, with_decay ? DECAY : 0, 0);
         run_make(&sparse, 2, AG_SPARSE, with_decay ? DECAY : 0, 0);
         for (int s = 0; s < STEPS; s++)
             if (!(fabs(dense.norm[s] - sparse.norm[s]) <= 1e-12 * dense.norm[s]))
                 fail_msg("norms %.17g and %.17g", dense.norm[s], sparse.norm[s]);
+        assert_memory_equal(dense.read, sparse.read, sizeof dense.read);
         assert_same_bytes(&dense.ps, &sparse.ps);
         ag_params_free(&dense.ps);
         ag_params_free(&sparse.ps);
@@ -274,6 +298,7 @@ static void without_a_contribution_moments_and_weights_decay(void **state)
         ag_params_zero_grad(&ps);
         assert_true(ag_grad_norm(&ps) == 0);
         ag_adamw_step(&ps, &(ag_group){0.5, 0.1}, 1, 1, 1, BETA1, BETA2, EPS, 0, CLIP);
+        ag_params_settle(&ps);
         for (int i = 0; i < 6; i++) {
             const double m = i == 1 || i == 4 ? BETA1 : 0, v = i == 1 || i == 2 ? BETA2 : 0,
                          step = 0.5 / (1 - BETA1) * m / (sqrt(v / (1 - BETA2)) + EPS);

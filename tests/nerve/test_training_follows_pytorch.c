@@ -77,6 +77,7 @@ static void train(struct fixture *f)
         f->loss[s] = r.loss;
         f->norm[s] = r.norm;
     }
+    ag_params_settle(&f->trainer.model.params);
     free(batches);
     free(factor);
 }

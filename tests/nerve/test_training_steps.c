@@ -61,6 +61,7 @@ static struct step_result next_step(struct trainer *t)
     if (trainer_next(t, &n, &tweets, &factor, &e)) fail_msg("%s", e.text);
     struct step_result r;
     if (trainer_step(t, n, tweets, factor, &r, &e)) fail_msg("%s", e.text);
+    ag_params_settle(&t->model.params); /* tests read values as they lie */
     return r;
 }
 

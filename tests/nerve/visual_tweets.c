@@ -175,6 +175,7 @@ struct step_result visual_step(struct trainer *t)
     double factor;
     struct step_result r = {0};
     if (trainer_next(t, &n, &tweets, &factor, &e) || trainer_step(t, n, tweets, factor, &r, &e)) fail_msg("%s", e.text);
+    ag_params_settle(&t->model.params); /* tests read values as they lie */
     return r;
 }
 

@@ -9,6 +9,7 @@
  */
 #include "ag.h"
 #include "kernels.h"
+#include "optim.h"
 #include <string.h>
 
 struct rows {
@@ -39,6 +40,8 @@ ag_tensor *ag_gather(ag_graph *g, ag_tensor *table, int n, const int32_t *row)
     for (int i = 0; i < n; i++)
         AG_CHECK(row[i] >= 0 && row[i] < table->dim[0], "gather: row %d of a table with %d rows", (int)row[i], table->dim[0]);
     const size_t C = (size_t)ag_cols(table);
+    ag_param *p = table->param && table->param->of ? table->param->of : table->param;
+    if (p && p->log) ag_param_settle_rows(p, n, row);
     ag_tensor *y = ag_node(g, &ag_op_gather, 2, (const int[]){n, ag_cols(table)}, &table);
     struct rows *saved = y->saved = ag_save(g, sizeof *saved);
     saved->at = row;
