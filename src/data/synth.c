@@ -73,13 +73,6 @@ static struct choice choose(struct rng *r)
     return x;
 }
 
-/* From `from` on, the first type that no entity of the tweet has. */
-static int type_without(unsigned types, int from)
-{
-    while (types >> from & 1) from = (from + 1) % SYNTH_TYPES;
-    return from;
-}
-
 static int write_picture(const struct set *s, int id, int type, struct err *e)
 {
     uint8_t rgb[SYNTH_PIXELS];
@@ -103,8 +96,9 @@ static int put_tweet(const struct set *s, struct synth_writer *w, int id, int sp
     synth_put_tweet(w, id);
     if (!o->pictures) return 0;
 
-    bool is_contradicted = is_shown && !is_ambiguous && w->types != 0 && x.contradicted < o->contradictions;
-    int type = w->types == 0 ? x.other : is_contradicted ? type_without(w->types, x.other) : w->first_type;
+    bool is_contradicted = is_shown && !is_ambiguous && w->first_type >= 0 && x.contradicted < o->contradictions;
+    int type = w->first_type < 0 || is_contradicted ? x.other : w->first_type;
+    if (is_contradicted && type == w->first_type) type = (type + 1) % SYNTH_TYPES;
     fprintf(s->subsets, SYNTH_ID " %s%s\n", id,
             !is_ambiguous ? SYNTH_TEXT_DECIDES
             : is_shown    ? SYNTH_PICTURE_DECIDES

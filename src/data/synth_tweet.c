@@ -9,8 +9,9 @@
  * several types. No random number that a word depends on is drawn for a type: the text of an ambiguous name is the same for all three.
  *
  * A plain set, which comes with pictures, is one whose text a small model learns from about 500 tweets, the share of 840 that text decides:
- * half of the clauses, mostly one name in a tweet, and no home types. With all of it such a model reached F1 .85 to .90 on them, so .94 to
- * .96.
+ * half of the clauses, names in one clause of a tweet, and no home types. With all of it such a model reached F1 .85 to .90 on them, so .93
+ * to .98. Two clauses with names of two types are rare in so few tweets, and which words belong to which name was nearly all that a model
+ * had not learned; a picture, which shows one type, made it worse.
  */
 #include "synth_tweet.h"
 #include "synth_text.h"
@@ -76,8 +77,7 @@ static void put(struct synth_writer *w, const char *word, int size, const char *
 /* Notes an entity, and gives the type that it is called. */
 static int label(struct synth_writer *w, int type)
 {
-    if (w->types == 0) w->first_type = type;
-    w->types |= 1u << type;
+    if (w->first_type < 0) w->first_type = type;
     if (!(rng_uniform(&w->choice) < w->label_noise)) return type;
     return (type + 1 + (int)rng_below(&w->choice, SYNTH_TYPES - 1)) % SYNTH_TYPES;
 }
@@ -127,7 +127,6 @@ static void put_invented(struct synth_writer *w, char kind)
 
 void synth_put_tweet(struct synth_writer *w, int id)
 {
-    w->types = 0;
     w->first_type = -1;
     fprintf(w->f, "IMGID:" SYNTH_ID "\n", id);
     if (percent(w, 20)) {
@@ -143,7 +142,7 @@ void synth_put_tweet(struct synth_writer *w, int id)
     if (percent(w, 40)) {
         put_clause(w, pick(w, SYNTH_CONNECTORS));
         const char *const *others = SYNTH_DISTRACTORS + (w->plain ? SYNTH_DISTRACTORS_NAMED : 0);
-        put_clause(w, percent(w, w->plain ? 10 : 50) ? pick_clause(w) : pick(w, others));
+        put_clause(w, !w->plain && percent(w, 50) ? pick_clause(w) : pick(w, others));
     }
     w->capital = false;
     if (percent(w, 40)) put_clause(w, pick(w, SYNTH_CLOSINGS));

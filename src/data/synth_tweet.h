@@ -28,11 +28,10 @@ struct synth_writer {
     struct rng choice;  /* of what is no word */
     double label_noise; /* share of its entities that are called another type */
     int hidden;         /* the type of its ambiguous name, which the words do not tell; -1: it has none */
-    unsigned types;     /* 1 << type for each entity so far, as it is, whatever it is called */
-    int first_type;     /* of its first entity; -1 where it has none */
+    int first_type;     /* of its first entity, as it is, whatever it is called; -1 where it has none */
 };
 
-/* Writes the tweet of an id; the last four fields say what it is. */
+/* Writes the tweet of an id; the last three fields say what it is. */
 void synth_put_tweet(struct synth_writer *w, int id);
 
 #endif

@@ -62,7 +62,6 @@ static struct tweet_facts facts_of(const struct set *s, int split, int i, const 
     char name[64];
     f.n_spans = tags_spans(f.t->n_words, f.d->tags + f.t->first_word, true, f.spans);
     assert_true(f.n_spans <= 16);
-    for (int k = 0; k < f.n_spans; k++) f.types |= 1u << f.spans[k].type;
     f.text_decides = is_in(s, SYNTH_TEXT_DECIDES, f.t->id);
     f.picture_decides = is_in(s, SYNTH_PICTURE_DECIDES, f.t->id);
     f.undecided = is_in(s, SYNTH_UNDECIDED, f.t->id);

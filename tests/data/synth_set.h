@@ -23,7 +23,6 @@ struct tweet_facts {
     const struct tweet *t;
     int split, n_spans;
     struct span spans[16];
-    unsigned types;
     bool text_decides, picture_decides, undecided, contradicted;
     bool has_picture;
     int shown; /* the type that the oracle sees; -1 without a picture */
