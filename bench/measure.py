@@ -276,7 +276,8 @@ def main():
         print(json.dumps({'machine': machine, 'works': rows}, indent=2))
 
 
-try:
-    main()
-except KeyboardInterrupt:
-    sys.exit(130)
+if __name__ == '__main__':
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

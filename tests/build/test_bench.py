@@ -128,6 +128,8 @@ def main(bench):
     sys.dont_write_bytecode = True
     sys.path.insert(0, str(bench))
     import figures
+    import measure
+    rows.check('importing measure.py measures nothing', [] if callable(measure.main) else ['it has no main'])
     arithmetic(figures)
     setup(bench)
     rows.finish()
