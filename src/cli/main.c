@@ -5,6 +5,7 @@
 #include "machine.h"
 #include "nearest.h"
 #include "sink.h"
+#include "waiting.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -118,6 +119,7 @@ int main(int argc, char **argv)
     for (int i = 0; COMMANDS[i]; i++) {
         char name[64];
         if (strcmp(argv[1], COMMANDS[i]->name) != 0) continue;
+        wait_briefly(argv);
         snprintf(name, sizeof name, "nerve %s", COMMANDS[i]->name);
         argv[1] = name;
         int status = COMMANDS[i]->run(argc - 1, argv + 1);

@@ -4,11 +4,14 @@
 #include "reference.h"
 #include "run_program.h"
 #include "temporary.h"
+#include <fcntl.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -536,6 +539,48 @@ static void info_shows_the_core_type_that_the_environment_chooses(void **state)
     program_free(&p);
 }
 
+/* ---- how threads wait for each other ---- */
+
+/* What the environment of `nerve score`, started with this on top, says of a variable ("": nothing). A pipe holds it while one looks. */
+static void look_at_variable(const char *const *environment, const char *name, char *value, size_t size)
+{
+    struct program p;
+    char pipe[PATH_MAX + 64], path[64], all[1 << 16];
+    snprintf(pipe, sizeof pipe, "%s/pipe", folder);
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    const char *argv[] = {NERVE, "score", pipe, NULL};
+    program_start(&p, argv, &(struct program_options){.environment = environment});
+    const int writer = open(pipe, O_WRONLY | O_CLOEXEC);
+    assert_true(writer >= 0);
+    snprintf(path, sizeof path, "/proc/%d/environ", (int)p.pid);
+    FILE *f = fopen(path, "re");
+    assert_non_null(f);
+    const size_t n = fread(all, 1, sizeof all - 1, f);
+    fclose(f);
+    all[n] = '\0';
+    value[0] = '\0';
+    for (const char *at = all; at < all + n; at += strlen(at) + 1)
+        if (strncmp(at, name, strlen(name)) == 0 && at[strlen(name)] == '=') snprintf(value, size, "%s", at + strlen(name) + 1);
+    close(writer);
+    program_finish(&p);
+    assert_int_equal(p.status, 0);
+    program_free(&p);
+    assert_int_equal(unlink(pipe), 0);
+}
+
+static void threads_wait_briefly_unless_the_environment_says_how(void **state)
+{
+    (void)state;
+    char count[64];
+    look_at_variable((const char *const[]){"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", NULL}, "GOMP_SPINCOUNT", count, sizeof count);
+    const long turns = strtol(count, NULL, 10);
+    if (turns < 1 || turns > 100000) fail_msg("a thread waits %s turns of a loop", count);
+    look_at_variable((const char *const[]){"OMP_WAIT_POLICY", "GOMP_SPINCOUNT=7", NULL}, "GOMP_SPINCOUNT", count, sizeof count);
+    assert_string_equal(count, "7");
+    look_at_variable((const char *const[]){"OMP_WAIT_POLICY=active", "GOMP_SPINCOUNT", NULL}, "GOMP_SPINCOUNT", count, sizeof count);
+    assert_string_equal(count, "");
+}
+
 /* ---- stdout that cannot be written ---- */
 
 static const struct call WRITERS[] = {
@@ -587,6 +632,7 @@ int main(void)
         cmocka_unit_test(synth_replaces_nobodys_data),
         cmocka_unit_test(info_names_the_kernels_blas_and_threads),
         cmocka_unit_test(info_shows_the_core_type_that_the_environment_chooses),
+        cmocka_unit_test(threads_wait_briefly_unless_the_environment_says_how),
     };
     enum { N_SINGLE = sizeof single / sizeof *single };
     static struct CMUnitTest tests[N_SINGLE + sizeof CALLS / sizeof *CALLS + sizeof WRITERS / sizeof *WRITERS];
