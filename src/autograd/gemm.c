@@ -16,10 +16,12 @@ typedef struct cutting {
     double thin_rows, thin_cols;
 } cutting;
 
-enum { PANEL_COLS = 192, DEPTH = 256, MOST_STRIP = 12, SMALL = 1 << 19, THREADS = 4 };
+enum { PANEL_COLS = 384, DEPTH = 256, MOST_STRIP = 12, SMALL = 1 << 19, THREADS = 4 };
 
 /* Measured on Zen 4 with OpenBLAS 0.3.21's Zen, SkylakeX and Cooperlake kernels, and on Sapphire Rapids with both forms of tile.c. */
-static const cutting PLAIN = {8, 16, 256, 512, 6, 8}, TILED = {12, 32, 480, PANEL_COLS, 10, 4};
+static const cutting PLAIN = {8, 16, 256, 512, 6, 8}, TILED = {12, 32, 480, 192, 10, 4};
+/* Where A is stored transposed: its strips are made again for each tile of columns. */
+static const cutting WIDE = {12, 32, 480, PANEL_COLS, 10, 4};
 
 typedef struct tiling {
     int rows, cols;
@@ -133,14 +135,10 @@ static void tile_tiled(const product *p, ag_real *panels)
             b.panel_step = (size_t)p->K;
             b.ahead = i + 1 < blocks ? depth * t->cols : (ptrdiff_t)p->N * p->K - k0 * t->cols;
         }
-        for (int c = 0; c < p->N && !p->ready; c += t->cols) {
-            const int n = p->N - c < t->cols ? p->N - c : t->cols;
-            ag_real *panel = panels + (size_t)c * (size_t)depth;
-            if (p->tb)
-                t->panel_of_columns(n, depth, p->B + (size_t)c * ldb + k0, ldb, panel);
-            else
-                t->panel_of_rows(n, depth, p->B + (size_t)k0 * ldb + c, ldb, panel);
-        }
+        if (!p->ready && p->tb)
+            t->panels_of_columns(p->N, depth, p->B + k0, ldb, panels);
+        else if (!p->ready)
+            t->panels_of_rows(p->N, depth, p->B + (size_t)k0 * ldb, ldb, panels);
         block_multiply(p, &b);
     }
 }
@@ -187,7 +185,7 @@ void ag_gemm_one(bool ta, bool tb, int M, int N, int K, ag_real alpha, const ag_
 static void tiles_run(const product *p, ag_tile_finish finish, void *context)
 {
     const bool tiled = ag_k->tile && p->K > 0;
-    const cutting *cut = tiled ? &TILED : &PLAIN;
+    const cutting *cut = !tiled ? &PLAIN : p->ta ? &WIDE : &TILED;
     const tiling t = p->K == 0 ? (tiling){1, 1} : tiling_choose(cut, p->M, p->N, p->K);
     const int tiles = t.rows * t.cols;
     const size_t a_row = p->ta ? 1 : (size_t)p->lda, b_col = p->tb || p->ready ? (size_t)p->ldb : 1;
@@ -230,7 +228,7 @@ void ag_panels_fill(int O, int K, const ag_real *w, ag_real *panels)
     const ag_tile *t = ag_k->tile;
 #pragma omp parallel for num_threads(ag_threads()) schedule(static)
     for (int c = 0; c < O; c += t->cols)
-        t->panel_of_columns(O - c < t->cols ? O - c : t->cols, K, w + (size_t)c * (size_t)K, (size_t)K, panels + (size_t)c * (size_t)K);
+        t->panels_of_columns(O - c < t->cols ? O - c : t->cols, K, w + (size_t)c * (size_t)K, (size_t)K, panels + (size_t)c * (size_t)K);
 }
 
 void ag_gemm_panels(int M, int N, int K, const ag_real *A, const ag_real *panels, ag_real *C, ag_tile_finish finish, void *context)

@@ -78,15 +78,20 @@ static void multiply(int rows, int depth, const ag_real *a, size_t row, size_t s
 }
 _Static_assert(ROWS == 6 || ROWS == 12, "multiply has a case for every number of rows");
 
-static void panel_of_rows(int n, int depth, const ag_real *b, size_t ldb, ag_real *panel)
+/* Row by row of B, which is the order of memory, while the row AHEAD of it comes. */
+static void panels_of_rows(int n, int depth, const ag_real *b, size_t ldb, ag_real *panels)
 {
-    for (int k = 0; k < depth; k++, b += ldb, panel += COLS) {
-        if (n == COLS) {
-            *(lanes *)panel = *(const loose *)b;
-            *(lanes *)(panel + LANES) = *(const loose *)(b + LANES);
-        } else {
-            for (int j = 0; j < COLS; j++) panel[j] = j < n ? b[j] : 0;
+    enum { AHEAD = 8 };
+    const int whole = n / COLS * COLS;
+    for (int k = 0; k < depth; k++, b += ldb, panels += COLS) {
+        ag_real *to = panels;
+        for (int c = 0; c < whole; c += COLS, to += depth * COLS) {
+            __builtin_prefetch(b + AHEAD * ldb + c);
+            __builtin_prefetch(b + AHEAD * ldb + c + LANES);
+            *(lanes *)to = *(const loose *)(b + c);
+            *(lanes *)(to + LANES) = *(const loose *)(b + c + LANES);
         }
+        for (int j = 0; j < COLS && whole < n; j++) to[j] = whole + j < n ? b[whole + j] : 0;
     }
 }
 
@@ -118,24 +123,36 @@ AG_INLINE void transpose(int n, const ag_real *from, size_t from_row, ag_real *t
 #undef MIX
 }
 
-static void panel_of_columns(int n, int depth, const ag_real *b, size_t ldb, ag_real *panel)
+/* Of n <= COLS columns, while the rows of memory behind those of a transposition come. */
+AG_INLINE void panel_of_columns(int n, int depth, const ag_real *b, size_t ldb, ag_real *panel)
 {
     const int whole = depth / SIDE * SIDE;
     for (int j = 0; j < COLS; j += SIDE) {
-        const ag_real *from = b + (size_t)j * ldb;
+        const ag_real *from = b + (size_t)j * ldb, *ahead = from + SIDE * ldb;
         const int here = n - j;
-        if (here >= SIDE)
-            for (int k = 0; k < whole; k += SIDE) transpose(SIDE, from + k, ldb, panel + (size_t)k * COLS + j, COLS);
-        else
-            for (int k = 0; k < whole; k += SIDE) transpose(here, from + k, ldb, panel + (size_t)k * COLS + j, COLS);
+        for (int k = 0; k < whole; k += SIDE) {
+            AG_UNROLL for (int i = 0; i < SIDE; i++) __builtin_prefetch(ahead + (size_t)i * ldb + k);
+            if (here >= SIDE)
+                transpose(SIDE, from + k, ldb, panel + (size_t)k * COLS + j, COLS);
+            else
+                transpose(here, from + k, ldb, panel + (size_t)k * COLS + j, COLS);
+        }
         for (int k = whole; k < depth; k++)
             for (int i = 0; i < SIDE; i++) panel[(size_t)k * COLS + (size_t)(j + i)] = i < here ? from[(size_t)i * ldb + (size_t)k] : 0;
     }
 }
 
+static void panels_of_columns(int n, int depth, const ag_real *b, size_t ldb, ag_real *panels)
+{
+    for (int c = 0; c < n; c += COLS)
+        panel_of_columns(n - c < COLS ? n - c : COLS, depth, b + (size_t)c * ldb, ldb, panels + (size_t)c * (size_t)depth);
+}
+
+/* While the columns behind these come, which are the next strip's. */
 static void strip_of_columns(int n, int depth, const ag_real *a, size_t lda, ag_real *strip)
 {
     for (int k = 0; k < depth; k++, a += lda, strip += n) {
+        __builtin_prefetch(a + ROWS + 16, 0, 2);
         if (n == ROWS)
             memcpy(strip, a, ROWS * sizeof *a);
         else
@@ -147,7 +164,7 @@ const ag_tile AG_TABLE(AG_FORM) = {
     .rows = ROWS,
     .cols = COLS,
     .multiply = multiply,
-    .panel_of_rows = panel_of_rows,
-    .panel_of_columns = panel_of_columns,
+    .panels_of_rows = panels_of_rows,
+    .panels_of_columns = panels_of_columns,
     .strip_of_columns = strip_of_columns,
 };

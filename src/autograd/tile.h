@@ -14,10 +14,10 @@ typedef struct ag_tile {
     /* c[r ldc + j] = (add ? c[r ldc + j] : 0) + sum_k a[r row + k step] panel[k][j] for r < rows <= the largest, all of the panel's columns. depth > 0. Meanwhile depth lines of 64 bytes from
      * `ahead` on are fetched into the second cache; any address will do. */
     void (*multiply)(int rows, int depth, const ag_real *a, size_t row, size_t step, const ag_real *panel, const ag_real *ahead, bool add, ag_real *c, size_t ldc);
-    /* panel[k][j] = b[k ldb + j] for k < depth, j < n <= cols; 0 for the other columns. */
-    void (*panel_of_rows)(int n, int depth, const ag_real *b, size_t ldb, ag_real *panel);
-    /* panel[k][j] = b[j ldb + k]: B is stored transposed. */
-    void (*panel_of_columns)(int n, int depth, const ag_real *b, size_t ldb, ag_real *panel);
+    /* Panels of n columns of B, one behind the other: panel[k][j] = b[k ldb + c + j] for k < depth and the panel whose first column is c; 0 for columns that B does not have. */
+    void (*panels_of_rows)(int n, int depth, const ag_real *b, size_t ldb, ag_real *panels);
+    /* The same of b[(c + j) ldb + k]: B is stored transposed. */
+    void (*panels_of_columns)(int n, int depth, const ag_real *b, size_t ldb, ag_real *panels);
     /* strip[k][r] = a[k lda + r] for r < n <= rows: A is stored transposed. */
     void (*strip_of_columns)(int n, int depth, const ag_real *a, size_t lda, ag_real *strip);
 } ag_tile;
