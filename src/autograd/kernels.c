@@ -9,6 +9,9 @@
  *
  * P and Q are minimax fits of this project (Lawson's iteration). */
 #include "kernels.h"
+#if defined __AVX2__
+#include <immintrin.h>
+#endif
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -348,46 +351,105 @@ static void layernorm_grad(size_t C, const ag_real *dy, const ag_real *gain, con
 
 /* ---- dropout ---- */
 
-enum { MOST_BLOCKS = 16, FEW_BLOCKS = 4, HALVES = 8 };
+/* Philox4x32-10 (rng.h) with a word in each lane of 64 bits, whose upper half may hold anything: a product of two words, which does not
+ * read it, is one instruction then. Compilers do not find it by themselves. */
+#if defined __AVX512F__
+enum { WORDS = 8 };
+#define AG_LOW_PAIRS  0, 8, 1, 9, 2, 10, 3, 11
+#define AG_HIGH_PAIRS 4, 12, 5, 13, 6, 14, 7, 15
+#elif defined __AVX2__
+enum { WORDS = 4 };
+#define AG_LOW_PAIRS  0, 4, 1, 5
+#define AG_HIGH_PAIRS 2, 6, 3, 7
+#else
+enum { WORDS = 2 };
+#define AG_LOW_PAIRS  0, 2
+#define AG_HIGH_PAIRS 1, 3
+#endif
+enum { GROUPS = 2, HALVES = 8, BLOCKS = GROUPS * WORDS };
+typedef uint64_t words __attribute__((vector_size(WORDS * sizeof(uint64_t))));
 
-/* factor[n] for the columns of Philox4x32-10 (rng.h) blocks {block + i, c1, c2, c3}, i < blocks, n <= 8 blocks. blocks is a constant at
- * each call. A block's half-words lie in memory in their order, since x86 stores the low half first. */
-AG_INLINE void dropout_blocks(uint32_t blocks, size_t n, uint32_t block, const uint32_t key[2], uint32_t c1, uint32_t c2, uint32_t c3,
-                              uint32_t threshold, ag_real scale, ag_real *factor)
+AG_INLINE words word_product(words a, uint32_t b)
 {
-    uint32_t words[4 * MOST_BLOCKS];
-    AG_LANES for (uint32_t i = 0; i < blocks; i++)
-    {
-        uint32_t a = block + i, b = c1, c = c2, d = c3, k0 = key[0], k1 = key[1];
-        for (int round = 0; round < 10; round++) {
-            const uint64_t u = (uint64_t)a * 0xD2511F53u, v = (uint64_t)c * 0xCD9E8D57u;
-            a = (uint32_t)(v >> 32) ^ b ^ k0;
-            c = (uint32_t)(u >> 32) ^ d ^ k1;
-            b = (uint32_t)v;
-            d = (uint32_t)u;
-            k0 += 0x9E3779B9u;
-            k1 += 0xBB67AE85u;
-        }
-        words[4 * i] = a;
-        words[4 * i + 1] = b;
-        words[4 * i + 2] = c;
-        words[4 * i + 3] = d;
-    }
-    uint16_t halves[HALVES * MOST_BLOCKS];
-    memcpy(halves, words, blocks * HALVES * sizeof *halves);
-    AG_LANES for (size_t i = 0; i < n; i++) factor[i] = halves[i] >= threshold ? scale : (ag_real)0;
+#if defined __AVX512F__
+    return (words)_mm512_mul_epu32((__m512i)a, _mm512_set1_epi64(b));
+#elif defined __AVX2__
+    return (words)_mm256_mul_epu32((__m256i)a, _mm256_set1_epi64x(b));
+#else
+    return (a & UINT32_MAX) * b;
+#endif
 }
 
-static void dropout_row(size_t n, uint32_t c0, const uint32_t key[2], uint32_t c1, uint32_t c2, uint32_t c3, uint32_t threshold,
-                        ag_real scale, ag_real *factor)
+/* The half-words of the blocks {c0, c1, c2, c3}, one block a lane, in their order, since x86 stores the low half first. */
+AG_INLINE void philox(const words c0[GROUPS], const words c1[GROUPS], uint32_t c2, uint32_t c3, const uint32_t key[2],
+                      uint16_t half[HALVES * BLOCKS])
 {
-    enum { MANY = HALVES * MOST_BLOCKS, FEW = HALVES * FEW_BLOCKS };
-    size_t at = 0;
-    for (; n - at >= MANY; at += MANY)
-        dropout_blocks(MOST_BLOCKS, MANY, (c0 + (uint32_t)at) / HALVES, key, c1, c2, c3, threshold, scale, factor + at);
-    for (; at < n; at += FEW)
-        dropout_blocks(FEW_BLOCKS, n - at < FEW ? n - at : FEW, (c0 + (uint32_t)at) / HALVES, key, c1, c2, c3, threshold, scale,
-                       factor + at);
+    words a[GROUPS], b[GROUPS], c[GROUPS], d[GROUPS], pairs[2 * GROUPS];
+    for (int i = 0; i < GROUPS; i++) {
+        a[i] = c0[i];
+        b[i] = c1[i];
+        c[i] = (words){0} + c2;
+        d[i] = (words){0} + c3;
+    }
+    uint32_t k0 = key[0], k1 = key[1];
+    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+        for (int i = 0; i < GROUPS; i++) {
+            const words u = word_product(a[i], 0xD2511F53u), v = word_product(c[i], 0xCD9E8D57u);
+            a[i] = (v >> 32) ^ b[i] ^ k0;
+            c[i] = (u >> 32) ^ d[i] ^ k1;
+            b[i] = v;
+            d[i] = u;
+        }
+    }
+    for (int i = 0; i < GROUPS; i++) {
+        const words first = (a[i] & UINT32_MAX) | b[i] << 32, second = (c[i] & UINT32_MAX) | d[i] << 32;
+        pairs[2 * i] = __builtin_shufflevector(first, second, AG_LOW_PAIRS);
+        pairs[2 * i + 1] = __builtin_shufflevector(first, second, AG_HIGH_PAIRS);
+    }
+    memcpy(half, pairs, sizeof pairs);
+}
+
+static void dropout_rows(int rows, size_t n, uint32_t c0, const uint32_t key[2], uint32_t c1, uint32_t c2, uint32_t c3, uint32_t threshold,
+                         ag_real scale, ag_real *factor)
+{
+    const size_t end = (size_t)rows * n;
+    const uint32_t in_row = (uint32_t)((n + HALVES - 1) / HALVES);
+    if (end == 0) return;
+    const uint32_t next_row = BLOCKS / in_row, next_column = BLOCKS % in_row;
+    words column[GROUPS], row[GROUPS]; /* of the blocks to be drawn: from 0 */
+    for (uint32_t i = 0, r = 0, c = 0; i < BLOCKS; i++, c++) {
+        if (c == in_row) {
+            c = 0;
+            r++;
+        }
+        column[i / WORDS][i % WORDS] = c;
+        row[i / WORDS][i % WORDS] = r;
+    }
+    for (size_t at = 0, left = n; at < end;) {
+        words block[GROUPS], line[GROUPS];
+        for (int i = 0; i < GROUPS; i++) {
+            block[i] = column[i] + c0 / HALVES;
+            line[i] = row[i] + c1;
+            column[i] += next_column;
+            const words over = (words)(column[i] >= in_row); /* -1 where it is */
+            column[i] -= over & in_row;
+            row[i] += next_row - over;
+        }
+        uint16_t half[HALVES * BLOCKS];
+        philox(block, line, c2, c3, key, half);
+        ag_real drawn[HALVES * BLOCKS];
+        AG_LANES for (int i = 0; i < HALVES * BLOCKS; i++) drawn[i] = half[i] >= threshold ? scale : (ag_real)0;
+        for (int i = 0; i < BLOCKS && at < end; i++) {
+            /* What goes beyond a row's end is written again by the next one. */
+            if (end - at >= HALVES)
+                memcpy(factor + at, drawn + i * HALVES, HALVES * sizeof *drawn);
+            else
+                memcpy(factor + at, drawn + i * HALVES, (end - at) * sizeof *drawn);
+            const size_t done = left < HALVES ? left : HALVES;
+            at += done;
+            left = left == done ? n : left - done;
+        }
+    }
 }
 
 /* ---- optimizer ---- */
@@ -440,7 +502,7 @@ const ag_kernels AG_TABLE(AG_FORM) = {
     .softmax_grad = softmax_grad,
     .layernorm = layernorm,
     .layernorm_grad = layernorm_grad,
-    .dropout_row = dropout_row,
+    .dropout_rows = dropout_rows,
     .adamw = adamw,
     .sum_squares = sum_squares,
 #ifdef AG_TILE_ROWS

@@ -32,8 +32,8 @@ typedef struct ag_kernels {
     ag_real (*layernorm)(size_t C, const ag_real *x, const ag_real *gain, const ag_real *bias, double eps, ag_real *normal, ag_real *y);
     /* dx = r (gain dy - mean(gain dy) - normal mean(gain dy normal)) + beta dx (beta 0: dx is not read; beta 1). dgain += dy normal, dbias += dy where not NULL. */
     void (*layernorm_grad)(size_t C, const ag_real *dy, const ag_real *gain, const ag_real *normal, ag_real r, ag_real beta, ag_real *dx, ag_real *dgain, ag_real *dbias);
-    /* factor[c - c0] = 0 or scale for columns c0 .. c0+n-1 of one row: half-word c mod 8 of Philox block {c/8, c1, c2, c3} is >= threshold. c0 is a multiple of 8. See ag_dropout. */
-    void (*dropout_row)(size_t n, uint32_t c0, const uint32_t key[2], uint32_t c1, uint32_t c2, uint32_t c3, uint32_t threshold, ag_real scale, ag_real *factor);
+    /* factor[r n + c - c0] = 0 or scale for columns c0 .. c0+n-1 of r < rows: half-word c mod 8 of Philox block {c/8, c1 + r, c2, c3} is >= threshold. c0 is a multiple of 8. See ag_dropout. */
+    void (*dropout_rows)(int rows, size_t n, uint32_t c0, const uint32_t key[2], uint32_t c1, uint32_t c2, uint32_t c3, uint32_t threshold, ag_real scale, ag_real *factor);
     /* AdamW as PyTorch defines it: p *= 1 - lr wd; g = clip grad; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; p -= lr / correction1 * m / (sqrt(v / correction2) + eps). grad NULL: g = 0. Moments below the smallest normal number become 0. */
     void (*adamw)(size_t n, const ag_adamw *k, const ag_real *grad, ag_real *p, ag_real *m, ag_real *v);
     /* sum x^2, in double, in an order that depends on n alone. */

@@ -379,6 +379,7 @@ static void dropout_takes_half_words_of_philox_blocks(void **state)
 {
     const ag_kernels *k = *state;
     static const uint32_t thresholds[] = {0, 1, 6554, 32768, 65535, 65536}, starts[] = {0, 8, 384, 11 * 65536, 4294963192u};
+    static const size_t widths[] = {0, 5, 0, 16, 0, 21}; /* of rows; 0: one row of all */
     array factor;
     uint32_t key[2];
     rng_key(77, RNG_DROPOUT, 3, key);
@@ -387,10 +388,11 @@ static void dropout_takes_half_words_of_philox_blocks(void **state)
             const size_t n = LENGTHS[l];
             const uint32_t c0 = starts[(l + j) % 5], c1 = (uint32_t)l, c2 = 4000000000u, c3 = 12345;
             array_clear(&factor);
-            k->dropout_row(n, c0, key, c1, c2, c3, thresholds[j], (ag_real)1.25, of(&factor));
-            assert_untouched_outside(&factor, n);
-            for (size_t i = 0; i < n; i++) {
-                const uint32_t c = c0 + (uint32_t)i, counter[4] = {c / 8, c1, c2, c3};
+            const size_t columns = widths[j] && widths[j] <= n ? widths[j] : n, rows = columns ? n / columns : 1;
+            k->dropout_rows((int)rows, columns, c0, key, c1, c2, c3, thresholds[j], (ag_real)1.25, of(&factor));
+            assert_untouched_outside(&factor, rows * columns);
+            for (size_t i = 0; i < rows * columns; i++) {
+                const uint32_t c = c0 + (uint32_t)(i % columns), counter[4] = {c / 8, c1 + (uint32_t)(i / columns), c2, c3};
                 uint32_t block[4];
                 rng_philox(counter, key, block);
                 const uint32_t half = block[c % 8 / 2] >> (c % 2 ? 16 : 0) & 0xFFFFu;

@@ -79,8 +79,7 @@ static void probabilities(const struct task *s, int r0, int rows, const ag_real 
 /* m of the block [rows,nk] that begins at query r0. */
 static void mask_factors(const ag_mask *mask, const struct task *s, int r0, int rows, ag_real *m)
 {
-    for (int r = 0; r < rows; r++)
-        ag_mask_factors(mask, s->b, r0 + r, (uint32_t)s->head << 16, (size_t)s->nk, m + (size_t)r * (size_t)s->nk);
+    ag_mask_factors(mask, s->b, r0, rows, (uint32_t)s->head << 16, (size_t)s->nk, m);
 }
 
 /* y = m x for n elements. */

@@ -68,9 +68,9 @@ ag_mask ag_mask_of(const char *op, ag_dropout drop, size_t rows)
     return mask;
 }
 
-void ag_mask_factors(const ag_mask *mask, int b, int r, uint32_t c0, size_t n, ag_real *factor)
+void ag_mask_factors(const ag_mask *mask, int b, int r, int rows, uint32_t c0, size_t n, ag_real *factor)
 {
-    ag_k->dropout_row(n, c0, mask->key, (uint32_t)r, (uint32_t)mask->place[b], mask->step, mask->threshold, mask->scale, factor);
+    ag_k->dropout_rows(rows, n, c0, mask->key, (uint32_t)r, (uint32_t)mask->place[b], mask->step, mask->threshold, mask->scale, factor);
 }
 
 /* The sequence that owns a packed row: the last one that begins at or before it (those that begin at the same row are empty but for the
@@ -102,7 +102,7 @@ void ag_mask_row(const ag_mask *mask, size_t row, int C, const ag_real *h, const
     ag_real factor[CHUNK];
     for (int c0 = 0; c0 < C; c0 += CHUNK) {
         const int n = C - c0 < CHUNK ? C - c0 : CHUNK;
-        ag_mask_factors(mask, b, r, (uint32_t)c0, (size_t)n, factor);
+        ag_mask_factors(mask, b, r, 1, (uint32_t)c0, (size_t)n, factor);
         if (base)
             for (int c = 0; c < n; c++) y[c0 + c] = factor[c] * h[c0 + c] + base[c0 + c];
         else

@@ -26,8 +26,8 @@ typedef struct ag_mask {
 } ag_mask;
 ag_mask ag_mask_of(const char *op, ag_dropout drop, size_t rows);
 
-/* factor[i] = 0 or scale, for columns c0 .. c0+n-1 of row r of sequence b, counted within it; c0 is a multiple of 8. */
-void ag_mask_factors(const ag_mask *mask, int b, int r, uint32_t c0, size_t n, ag_real *factor);
+/* factor[rows,n] = 0 or scale, for columns c0 .. c0+n-1 of rows r .. r+rows-1 of sequence b, counted within it; c0 is a multiple of 8. */
+void ag_mask_factors(const ag_mask *mask, int b, int r, int rows, uint32_t c0, size_t n, ag_real *factor);
 
 /* y = dropout(h) + base for the packed row `row`; all [C]; base NULL: 0. y may be h or base. */
 void ag_mask_row(const ag_mask *mask, size_t row, int C, const ag_real *h, const ag_real *base, ag_real *y);
