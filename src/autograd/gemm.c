@@ -71,13 +71,13 @@ static void tile_plain(const product *p)
 }
 
 /* A product of a strip and a panel of n < cols columns, which multiply would write beyond. */
-static void multiply_edge(int n, int rows, int depth, const ag_real *a, size_t row, size_t step, const ag_real *panel, const ag_real *ahead,
-                          bool add, ag_real *c, size_t ldc)
+static void multiply_edge(int n, int rows, int depth, const ag_real *a, size_t row, const ag_real *panel, const ag_real *ahead, bool add,
+                          ag_real *c, size_t ldc)
 {
     enum { MOST_COLS = 32 };
     _Alignas(64) ag_real whole[MOST_STRIP * MOST_COLS];
     const int cols = ag_k->tile->cols;
-    ag_k->tile->multiply(rows, depth, a, row, step, panel, ahead, false, whole, (size_t)cols);
+    ag_k->tile->multiply(rows, depth, a, row, panel, ahead, false, whole, (size_t)cols);
     for (int r = 0; r < rows; r++)
         for (int j = 0; j < n; j++) {
             ag_real *to = c + (size_t)r * ldc + (size_t)j;
@@ -106,16 +106,16 @@ static void block_multiply(const product *p, const block *b)
             t->strip_of_columns(rows, b->depth, a, lda, strip);
             a = strip;
         }
-        const size_t row = p->ta ? 1 : lda, step = p->ta ? (size_t)rows : 1;
+        const size_t row = p->ta ? 1 : lda;
         for (int c = 0; c < p->N; c += t->cols) {
             const ag_real *panel = b->panels + (size_t)c * b->panel_step;
             /* The first strip and the second fetch half a panel each. */
             const ag_real *ahead = r == 0 ? panel + b->ahead : r == t->rows && b->ahead ? panel + b->ahead + part : panel;
             ag_real *to = p->C + (size_t)r * ldc + c;
             if (p->N - c >= t->cols)
-                t->multiply(rows, b->depth, a, row, step, panel, ahead, b->add, to, ldc);
+                t->multiply(rows, b->depth, a, row, panel, ahead, b->add, to, ldc);
             else
-                multiply_edge(p->N - c, rows, b->depth, a, row, step, panel, ahead, b->add, to, ldc);
+                multiply_edge(p->N - c, rows, b->depth, a, row, panel, ahead, b->add, to, ldc);
         }
     }
 }

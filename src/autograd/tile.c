@@ -5,10 +5,14 @@
 #include "tile.h"
 #include <string.h>
 
-#define AG_PASTE(a, b)   a##b
-#define AG_TABLE(form)   AG_PASTE(ag_tile_, form)
-#define AG_INLINE        static inline __attribute__((always_inline))
-#define AG_UNROLL        _Pragma("GCC unroll 12")
+#define AG_PASTE(a, b) a##b
+#define AG_TABLE(form) AG_PASTE(ag_tile_, form)
+#define AG_INLINE      static inline __attribute__((always_inline))
+#ifdef __clang__ /* which reads GCC's word, but takes it for advice */
+#define AG_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define AG_UNROLL _Pragma("GCC unroll 12")
+#endif
 #define AG_VECTOR(n, at) __attribute__((vector_size((n) * sizeof(ag_real)), aligned(at), may_alias))
 
 enum { LANES = AG_TILE_LANES, ROWS = AG_TILE_ROWS, COLS = 2 * LANES, SIDE = 8 };
@@ -17,11 +21,15 @@ typedef ag_real loose AG_VECTOR(LANES, sizeof(ag_real)); /* the same anywhere in
 typedef ag_real side AG_VECTOR(SIDE, SIDE * sizeof(ag_real));
 typedef ag_real loose_side AG_VECTOR(SIDE, sizeof(ag_real));
 
-/* rows is a constant at each call, so the sums are in registers. */
+/* rows and step, and row in a strip, are constants at each call, so the sums are in registers, and so is the little that addresses of A
+ * take: one for three rows. Two steps of the sum a round keep the processor at multiplying. */
 AG_INLINE void multiply_rows(int rows, int depth, const ag_real *a, size_t row, size_t step, const ag_real *panel, const ag_real *ahead,
                              bool add, ag_real *c, size_t ldc)
 {
+    enum { TOGETHER = 3, STEPS = 2 };
     lanes left[ROWS], right[ROWS];
+    const ag_real *from[ROWS / TOGETHER];
+    AG_UNROLL for (int i = 0; i < ROWS / TOGETHER; i++) from[i] = a + (size_t)(i * TOGETHER) * row;
     AG_UNROLL for (int r = 0; r < rows; r++)
     {
         left[r] = right[r] = (lanes){0};
@@ -29,16 +37,25 @@ AG_INLINE void multiply_rows(int rows, int depth, const ag_real *a, size_t row, 
         __builtin_prefetch(c + (size_t)r * ldc, 1);
         __builtin_prefetch(c + (size_t)r * ldc + COLS - 1, 1);
     }
-    for (int k = 0; k < depth; k++, a += step, panel += COLS) {
-        __builtin_prefetch((const char *)ahead + 64 * (size_t)k, 0, 2);
-        const lanes b0 = *(const lanes *)panel, b1 = *(const lanes *)(panel + LANES);
-        AG_UNROLL for (int r = 0; r < rows; r++)
-        {
-            const ag_real x = a[(size_t)r * row];
-            left[r] += x * b0;
-            right[r] += x * b1;
-        }
+#define STEP(i)                                                                                                                            \
+    do {                                                                                                                                   \
+        __builtin_prefetch((const char *)ahead + 64 * (size_t)(k + (i)), 0, 2);                                                            \
+        const lanes b0 = *(const lanes *)(panel + (i)*COLS), b1 = *(const lanes *)(panel + (i)*COLS + LANES);                              \
+        AG_UNROLL for (int r = 0; r < rows; r++)                                                                                           \
+        {                                                                                                                                  \
+            const ag_real x = from[r / TOGETHER][(size_t)(r % TOGETHER) * row + (i)*step];                                                 \
+            left[r] += x * b0;                                                                                                             \
+            right[r] += x * b1;                                                                                                            \
+        }                                                                                                                                  \
+    } while (0)
+    int k = 0;
+    for (; k + STEPS <= depth; k += STEPS, panel += STEPS * COLS) {
+        STEP(0);
+        STEP(1);
+        AG_UNROLL for (int i = 0; i < ROWS / TOGETHER; i++) from[i] += STEPS * step;
     }
+    if (k < depth) STEP(0);
+#undef STEP
     AG_UNROLL for (int r = 0; r < rows; r++)
     {
         loose *to = (loose *)(c + (size_t)r * ldc);
@@ -51,12 +68,15 @@ AG_INLINE void multiply_rows(int rows, int depth, const ag_real *a, size_t row, 
     }
 }
 
-static void multiply(int rows, int depth, const ag_real *a, size_t row, size_t step, const ag_real *panel, const ag_real *ahead, bool add,
-                     ag_real *c, size_t ldc)
+static void multiply(int rows, int depth, const ag_real *a, size_t row, const ag_real *panel, const ag_real *ahead, bool add, ag_real *c,
+                     size_t ldc)
 {
 #define CASE(n)                                                                                                                            \
     case n:                                                                                                                                \
-        multiply_rows(n, depth, a, row, step, panel, ahead, add, c, ldc);                                                                  \
+        if (row == 1)                                                                                                                      \
+            multiply_rows(n, depth, a, 1, n, panel, ahead, add, c, ldc);                                                                   \
+        else                                                                                                                               \
+            multiply_rows(n, depth, a, row, 1, panel, ahead, add, c, ldc);                                                                 \
         break;
     switch (rows) {
         CASE(1)

@@ -11,9 +11,9 @@
 
 typedef struct ag_tile {
     int rows, cols; /* of the largest tile */
-    /* c[r ldc + j] = (add ? c[r ldc + j] : 0) + sum_k a[r row + k step] panel[k][j] for r < rows <= the largest, all of the panel's columns. depth > 0. Meanwhile depth lines of 64 bytes from
-     * `ahead` on are fetched into the second cache; any address will do. */
-    void (*multiply)(int rows, int depth, const ag_real *a, size_t row, size_t step, const ag_real *panel, const ag_real *ahead, bool add, ag_real *c, size_t ldc);
+    /* c[r ldc + j] = (add ? c[r ldc + j] : 0) + sum_k A(r,k) panel[k][j] for r < rows <= the largest, all of the panel's columns. A(r,k) is a[r row + k], or where row is 1 that of a strip, a[k rows + r].
+     * depth > 0. Meanwhile depth lines of 64 bytes from `ahead` on are fetched into the second cache; any address will do. */
+    void (*multiply)(int rows, int depth, const ag_real *a, size_t row, const ag_real *panel, const ag_real *ahead, bool add, ag_real *c, size_t ldc);
     /* Panels of n columns of B, one behind the other: panel[k][j] = b[k ldb + c + j] for k < depth and the panel whose first column is c; 0 for columns that B does not have. */
     void (*panels_of_rows)(int n, int depth, const ag_real *b, size_t ldb, ag_real *panels);
     /* The same of b[(c + j) ldb + k]: B is stored transposed. */
