@@ -90,6 +90,12 @@ struct ag_tensor {
     ag_param *param;  /* the parameter of a leaf, else NULL */
     ag_tensor *in[AG_MAX_IN];
     void *saved; /* what backward needs besides in[] and val: in the arena */
+    /* ag_may_forget, ag_forget */
+    void (*remake)(ag_tensor *y);
+    int readers;      /* nodes whose backward reads val */
+    unsigned unread;  /* bit i: this node's backward does not read in[i]->val */
+    bool forgettable; /* nor val itself */
+    bool forgotten;   /* val is NULL but while backward needs it */
 };
 
 struct ag_graph {
@@ -121,12 +127,19 @@ void *ag_save(ag_graph *g, size_t bytes); /* lives as long as the step; not clea
 /* The gradient of t to contribute to: NULL where none is wanted; else *beta is 0 for the first contribution, which assigns, and 1 after, which add (x = new + beta x with
  * beta 0 must not read x). Every caller must write all of it. Not for row-sparse parameters: see ag_sparse_row. */
 ag_real *ag_grad(ag_graph *g, ag_tensor *t, ag_real *beta);
+/* By an op that makes y: its backward reads neither y->val nor the values of the inputs that `unread` names (bit i: in[i]). remake fills y->val again, to the same bytes, from what was
+ * saved and from parameters; NULL: it cannot be made again. */
+void ag_may_forget(ag_tensor *y, unsigned unread, void (*remake)(ag_tensor *y));
 /* Scratch of n reals, 64-byte aligned, from the pool; give it back in the same op. */
 ag_real *ag_pool_take(ag_graph *g, size_t n);
 void ag_pool_give(ag_graph *g, ag_real *buffer);
 
 /* Gradients of <dy, y> for everything below y. dy [shape of y]; NULL: y has one element and dy = 1. Nodes that y does not depend on are left out. */
 void ag_backward(ag_graph *g, ag_tensor *y, const ag_real *dy);
+
+/* No op will take t any more, and nobody reads its value: its memory serves what comes next. Where backward reads the value, it is made again by then. Does nothing where t was not taped, or
+ * where its value can neither be missed nor be made again. */
+void ag_forget(ag_graph *g, ag_tensor *t);
 
 /* Around an encoder block: where nothing inside was taped, ag_scope_end gives everything but result's value back to the arena, and result moves. Tensors made inside,
  * and pointers into them, die there. Where something was taped it does nothing. */

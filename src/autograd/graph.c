@@ -71,6 +71,32 @@ int ag_cols(const ag_tensor *t)
     return t->rank ? t->dim[t->rank - 1] : 1;
 }
 
+/* A buffer of n reals: the smallest one that was given back, of `most` reals at most, or a new one. */
+static ag_real *pool_take(ag_graph *g, size_t n, size_t most)
+{
+    struct ag_pool_block **best = NULL;
+    for (struct ag_pool_block **link = &g->pool; *link; link = &(*link)->next)
+        if ((*link)->n >= n && (*link)->n <= most && (!best || (*link)->n < (*best)->n)) best = link;
+    struct ag_pool_block *block;
+    if (best) {
+        block = *best;
+        *best = block->next;
+    } else {
+        AG_CHECK(n <= SIZE_MAX / 4 / sizeof(ag_real), "out of memory: a buffer of %zu elements", n);
+        const size_t born = g->arena.used;
+        block = take(g, POOL_HEAD + n * sizeof(ag_real));
+        *block = (struct ag_pool_block){.n = n, .born = born};
+    }
+    return (ag_real *)((char *)block + POOL_HEAD);
+}
+
+/* Most values live until backward, so none may stand in a buffer far too large for it. */
+static ag_real *value_take(ag_graph *g, const ag_tensor *t)
+{
+    const size_t n = ag_size(t);
+    return pool_take(g, n, 2 * n);
+}
+
 static ag_tensor *new_tensor(ag_graph *g, const char *what, int rank, const int *dim)
 {
     AG_CHECK(rank >= 0 && rank <= AG_MAX_RANK, "%s: rank %d is not 0 to %d", what, rank, AG_MAX_RANK);
@@ -135,10 +161,13 @@ ag_tensor *ag_node(ag_graph *g, const ag_op *op, int rank, const int *dim, ag_te
         y->in[i] = in[i];
         AG_CHECK(!in[i] || !in[i]->param || !in[i]->param->in_panels || op == &ag_op_linear || op == &ag_op_linear_act,
                  "%s: parameter %s is in panels, which affine maps alone read", op->name, in[i]->param->name);
+        AG_CHECK(!in[i] || !in[i]->forgotten, "%s: the value of input %d was forgotten", op->name, i);
         y->wants_grad |= in[i] && in[i]->wants_grad;
     }
-    y->val = take(g, ag_size(y) * sizeof *y->val);
+    y->val = y->wants_grad ? value_take(g, y) : take(g, ag_size(y) * sizeof *y->val);
     if (!y->wants_grad) return y;
+    for (int i = 0; i < op->n_in; i++)
+        if (in[i]) in[i]->readers++;
     if (g->len == g->cap) {
         const size_t cap = g->cap ? 2 * g->cap : 256;
         ag_tensor **tape = realloc(g->tape, cap * sizeof *tape);
@@ -159,20 +188,7 @@ void *ag_save(ag_graph *g, size_t bytes)
 
 ag_real *ag_pool_take(ag_graph *g, size_t n)
 {
-    struct ag_pool_block **best = NULL;
-    for (struct ag_pool_block **link = &g->pool; *link; link = &(*link)->next)
-        if ((*link)->n >= n && (!best || (*link)->n < (*best)->n)) best = link;
-    struct ag_pool_block *block;
-    if (best) {
-        block = *best;
-        *best = block->next;
-    } else {
-        AG_CHECK(n <= SIZE_MAX / 4 / sizeof(ag_real), "out of memory: a buffer of %zu elements", n);
-        const size_t born = g->arena.used;
-        block = take(g, POOL_HEAD + n * sizeof(ag_real));
-        *block = (struct ag_pool_block){.n = n, .born = born};
-    }
-    return (ag_real *)((char *)block + POOL_HEAD);
+    return pool_take(g, n, SIZE_MAX);
 }
 
 void ag_pool_give(ag_graph *g, ag_real *buffer)
@@ -196,6 +212,43 @@ ag_real *ag_grad(ag_graph *g, ag_tensor *t, ag_real *beta)
     return t->grad;
 }
 
+/* ---- values that are not kept ---- */
+
+void ag_may_forget(ag_tensor *y, unsigned unread, void (*remake)(ag_tensor *y))
+{
+    if (!y->wants_grad) return;
+    y->forgettable = true;
+    y->unread = unread;
+    y->remake = remake;
+    for (int i = 0; i < y->op->n_in; i++)
+        if (y->in[i] && unread >> i & 1) y->in[i]->readers--;
+}
+
+static void drop_value(ag_graph *g, ag_tensor *t)
+{
+    ag_pool_give(g, t->val);
+    t->val = NULL;
+}
+
+void ag_forget(ag_graph *g, ag_tensor *t)
+{
+    if (!t->forgettable || t->forgotten || (t->readers > 0 && !t->remake)) return;
+    t->forgotten = true;
+    drop_value(g, t);
+}
+
+/* Brings back what t's backward reads. */
+static void remember(ag_graph *g, const ag_tensor *t)
+{
+    for (int i = 0; i < t->op->n_in; i++) {
+        ag_tensor *x = t->in[i];
+        if (!x || !x->forgotten || x->val || t->unread >> i & 1) continue;
+        turn(g, x->op, AG_BACKWARD);
+        x->val = value_take(g, x);
+        x->remake(x);
+    }
+}
+
 void ag_backward(ag_graph *g, ag_tensor *y, const ag_real *dy)
 {
     AG_CHECK(y->wants_grad, "backward: nothing below this tensor wants a gradient");
@@ -208,10 +261,12 @@ void ag_backward(ag_graph *g, ag_tensor *y, const ag_real *dy)
     for (size_t i = g->len; i-- > 0;) {
         ag_tensor *t = g->tape[i];
         if (!t->grad) continue;
+        remember(g, t);
         turn(g, t->op, AG_BACKWARD);
         t->op->backward(g, t);
         ag_pool_give(g, t->grad);
         t->grad = NULL;
+        if (t->forgotten && t->val) drop_value(g, t); /* its readers stand behind it on the tape */
     }
     turn(g, NULL, AG_FORWARD);
 }

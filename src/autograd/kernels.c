@@ -329,6 +329,11 @@ static ag_real layernorm(size_t C, const ag_real *x, const ag_real *gain, const 
     return r;
 }
 
+static void scale_shift(size_t C, const ag_real *normal, const ag_real *gain, const ag_real *bias, ag_real *y)
+{
+    AG_LANES for (size_t c = 0; c < C; c++) y[c] = gain[c] * normal[c] + bias[c];
+}
+
 static void layernorm_grad(size_t C, const ag_real *dy, const ag_real *gain, const ag_real *normal, ag_real r, ag_real beta, ag_real *dx,
                            ag_real *dgain, ag_real *dbias)
 {
@@ -501,6 +506,7 @@ const ag_kernels AG_TABLE(AG_FORM) = {
     .softmax = softmax,
     .softmax_grad = softmax_grad,
     .layernorm = layernorm,
+    .scale_shift = scale_shift,
     .layernorm_grad = layernorm_grad,
     .dropout_rows = dropout_rows,
     .adamw = adamw,

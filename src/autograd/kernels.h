@@ -30,6 +30,8 @@ typedef struct ag_kernels {
     void (*softmax_grad)(size_t n, ag_real scale, const ag_real *p, const ag_real *dp, ag_real *dx);
     /* n[C] = (x - mean) r with r = 1/sqrt(var + eps), y = gain n + bias; gives r. normal may be NULL (not wanted); y may be x. C > 0. */
     ag_real (*layernorm)(size_t C, const ag_real *x, const ag_real *gain, const ag_real *bias, double eps, ag_real *normal, ag_real *y);
+    /* y = gain n + bias: what layernorm makes of its normal, to the same bytes. */
+    void (*scale_shift)(size_t C, const ag_real *normal, const ag_real *gain, const ag_real *bias, ag_real *y);
     /* dx = r (gain dy - mean(gain dy) - normal mean(gain dy normal)) + beta dx (beta 0: dx is not read; beta 1). dgain += dy normal, dbias += dy where not NULL. */
     void (*layernorm_grad)(size_t C, const ag_real *dy, const ag_real *gain, const ag_real *normal, ag_real r, ag_real beta, ag_real *dx, ag_real *dgain, ag_real *dbias);
     /* factor[r n + c - c0] = 0 or scale for columns c0 .. c0+n-1 of r < rows: half-word c mod 8 of Philox block {c/8, c1 + r, c2, c3} is >= threshold. c0 is a multiple of 8. See ag_dropout. */

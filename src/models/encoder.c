@@ -95,7 +95,9 @@ static ag_tensor *attend(ag_graph *g, const struct place *p, ag_tensor *z)
 /* W_down f(W_up z) */
 static ag_tensor *feed(ag_graph *g, const struct place *p, ag_tensor *z)
 {
-    return nn_linear_forward(g, &p->layer->down, nn_linear_act_forward(g, &p->layer->up, z, p->shape->activation));
+    ag_tensor *up = nn_linear_act_forward(g, &p->layer->up, z, p->shape->activation), *down = nn_linear_forward(g, &p->layer->down, up);
+    ag_forget(g, up);
+    return down;
 }
 
 ag_tensor *encoder_block_forward(ag_graph *g, const struct encoder *e, int layer, ag_tensor *x, int n, const int32_t *start,
@@ -110,18 +112,32 @@ ag_tensor *encoder_block_forward(ag_graph *g, const struct encoder *e, int layer
     const ag_dropout drop_attention = drop_at(&p, s->plain_attention_output ? 0 : s->dropout_hidden, SITE_ATTENTION),
                      drop_feed = drop_at(&p, s->dropout_hidden, SITE_FEED);
 
-    if (s->order == ENCODER_PRE_NORM) {
-        ag_tensor *h = ag_add(g, x, attend(g, &p, nn_norm_forward(g, &l->attention_norm, x, s->eps)), drop_attention);
-        return ag_add(g, h, feed(g, &p, nn_norm_forward(g, &l->feed_norm, h, s->eps)), drop_feed);
-    }
-    ag_tensor *h = nn_add_norm_forward(g, &l->attention_norm, x, attend(g, &p, x), drop_attention, s->eps);
-    return nn_add_norm_forward(g, &l->feed_norm, h, feed(g, &p, h), drop_feed, s->eps);
+    const bool pre_norm = s->order == ENCODER_PRE_NORM;
+
+    ag_tensor *z = pre_norm ? nn_norm_forward(g, &l->attention_norm, x, s->eps) : x;
+    ag_tensor *attended = attend(g, &p, z);
+    ag_tensor *h =
+        pre_norm ? ag_add(g, x, attended, drop_attention) : nn_add_norm_forward(g, &l->attention_norm, x, attended, drop_attention, s->eps);
+    ag_forget(g, attended);
+    if (pre_norm) ag_forget(g, z);
+
+    z = pre_norm ? nn_norm_forward(g, &l->feed_norm, h, s->eps) : h;
+    ag_tensor *fed = feed(g, &p, z);
+    ag_tensor *y = pre_norm ? ag_add(g, h, fed, drop_feed) : nn_add_norm_forward(g, &l->feed_norm, h, fed, drop_feed, s->eps);
+    ag_forget(g, fed);
+    ag_forget(g, z);
+    ag_forget(g, h);
+    return y;
 }
 
 ag_tensor *encoder_forward(ag_graph *g, const struct encoder *e, ag_tensor *x, int n, const int32_t *start, const nn_dropout *drop)
 {
     /* One mark before the first block serves all: each block's end gives back the block and its input, which nothing reads any more. */
     const ag_scope scope = ag_scope_begin(g);
-    for (int l = 0; l < e->shape.layers; l++) x = ag_scope_end(g, scope, encoder_block_forward(g, e, l, x, n, start, drop));
+    for (int l = 0; l < e->shape.layers; l++) {
+        ag_tensor *y = encoder_block_forward(g, e, l, x, n, start, drop);
+        if (l > 0) ag_forget(g, x); /* the first one is the caller's */
+        x = ag_scope_end(g, scope, y);
+    }
     return x;
 }

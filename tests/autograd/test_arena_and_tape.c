@@ -238,6 +238,91 @@ static void the_pool_gives_the_smallest_buffer_that_fits(void **state)
     ag_graph_free(&g);
 }
 
+/* ---- values that are not kept ---- */
+
+enum { WIDE = 37, ROWS = 50 };
+
+/* Three sublayers as an encoder has them; each forgets what it may, where it should. */
+static ag_tensor *sublayers(ag_graph *g, ag_tensor *x, ag_tensor *up, ag_tensor *down, ag_tensor *gain, bool forget)
+{
+    for (int k = 0; k < 3; k++) {
+        ag_tensor *act = ag_linear_act(g, x, up, NULL, AG_GELU), *h = ag_linear(g, act, down, NULL);
+        ag_tensor *sum = ag_add(g, x, h, AG_NO_DROPOUT), *norm = ag_layernorm(g, sum, gain, gain, 1e-5);
+        ag_tensor *y = ag_add_layernorm(g, norm, h, AG_NO_DROPOUT, gain, gain, 1e-5);
+        ag_tensor *const done[] = {act, h, sum, norm, x};
+        for (int i = 0; forget && i < (k > 0 ? 5 : 4); i++) ag_forget(g, done[i]);
+        x = y;
+    }
+    return x;
+}
+
+static void what_is_forgotten_is_made_again_to_the_same_bytes(void **state)
+{
+    (void)state;
+    static ag_real x[ROWS * C], up[WIDE * C], down[C * WIDE], gain[C] = {1, -2, 0, 3}, value[2][ROWS * C];
+    static ag_real grad[2][ROWS * C + 2 * WIDE * C + C];
+    const int x_dim[] = {ROWS, C}, up_dim[] = {WIDE, C}, down_dim[] = {C, WIDE};
+    for (int i = 0; i < ROWS * C; i++) x[i] = (ag_real)(i * 7 % 23) / 9 - 1;
+    for (int i = 0; i < WIDE * C; i++) up[i] = (ag_real)(i * 5 % 19) / 9 - 1, down[i] = (ag_real)(i * 3 % 17) / 9 - 1;
+    size_t kept[2];
+    for (int forget = 0; forget < 2; forget++) {
+        ag_graph g;
+        ag_graph_init(&g);
+        ag_real *at = grad[forget];
+        ag_tensor *leaf = ag_leaf(&g, 2, x_dim, x, at), *u = ag_leaf(&g, 2, up_dim, up, at + ROWS * C);
+        ag_tensor *d = ag_leaf(&g, 2, down_dim, down, at + ROWS * C + WIDE * C);
+        ag_tensor *y = sublayers(&g, leaf, u, d, ag_leaf(&g, 1, row_shape, gain, at + ROWS * C + 2 * WIDE * C), forget);
+        kept[forget] = g.arena.used;
+        for (int times = 0; times < 2; times++) ag_backward(&g, y, x); /* the second one needs the values once more */
+        memcpy(value[forget], y->val, sizeof value[0]);
+        ag_graph_free(&g);
+    }
+    assert_memory_equal(value[1], value[0], sizeof value[0]);
+    assert_memory_equal(grad[1], grad[0], sizeof grad[0]);
+    assert_true(kept[0] - kept[1] > 2 * ROWS * (WIDE + C) * sizeof(ag_real));
+}
+
+static void what_cannot_be_made_again_is_kept(void **state)
+{
+    (void)state;
+    ag_graph g;
+    ag_graph_init(&g);
+    fill();
+    ag_tensor *x = ag_leaf(&g, 2, shape, numbers[0], grads[0]), *w = ag_input(&g, 2, (int[]){C, C}, numbers[1]);
+    ag_tensor *read = ag_linear(&g, x, w, NULL), *unread = ag_linear(&g, read, w, NULL);
+    ag_add(&g, unread, unread, AG_NO_DROPOUT);
+    ag_tensor *untaped = ag_linear(&g, ag_input(&g, 2, shape, numbers[0]), w, NULL), *gate = ag_gate(&g, x, x);
+    ag_tensor *const all[] = {x, read, unread, untaped, gate};
+    for (int i = 0; i < 5; i++) ag_forget(&g, all[i]);
+    for (int i = 0; i < 5; i++) assert_int_equal(all[i]->val == NULL, i == 2);
+    ag_graph_free(&g);
+}
+
+struct late {
+    ag_graph g;
+    ag_tensor *x;
+};
+
+static void take_late(void *context)
+{
+    struct late *late = context;
+    ag_add(&late->g, late->x, late->x, AG_NO_DROPOUT);
+}
+
+static void no_op_takes_what_was_forgotten(void **state)
+{
+    (void)state;
+    struct late late;
+    struct err e = {0};
+    ag_graph_init(&late.g);
+    fill();
+    late.x = ag_linear(&late.g, ag_leaf(&late.g, 2, shape, numbers[0], grads[0]), ag_input(&late.g, 2, (int[]){C, C}, numbers[1]), NULL);
+    ag_forget(&late.g, late.x);
+    assert_int_equal(ag_try(take_late, &late, &e), ERR_INTERNAL);
+    assert_non_null(strstr(e.text, "add: the value of input 0 was forgotten"));
+    ag_graph_free(&late.g);
+}
+
 /* ---- scopes ---- */
 
 static void a_scope_gives_back_all_but_its_result(void **state)
@@ -385,6 +470,9 @@ int main(void)
         cmocka_unit_test(activation_gradients_go_back_to_the_pool),
         cmocka_unit_test(after_the_largest_step_no_step_allocates),
         cmocka_unit_test(the_pool_gives_the_smallest_buffer_that_fits),
+        cmocka_unit_test(what_is_forgotten_is_made_again_to_the_same_bytes),
+        cmocka_unit_test(what_cannot_be_made_again_is_kept),
+        cmocka_unit_test(no_op_takes_what_was_forgotten),
         cmocka_unit_test(a_scope_gives_back_all_but_its_result),
         cmocka_unit_test(a_scope_works_across_blocks),
         cmocka_unit_test(scopes_nest),

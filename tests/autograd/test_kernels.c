@@ -310,7 +310,7 @@ static void softmax_gradient_follows_its_equation(void **state)
 static void layernorm_follows_its_equation(void **state)
 {
     const ag_kernels *k = *state;
-    array x, gain, bias, normal, y;
+    array x, gain, bias, normal, y, again;
     array_random(&x, 8, 2);
     array_random(&gain, 9, 1);
     array_random(&bias, 10, 1);
@@ -332,6 +332,11 @@ static void layernorm_follows_its_equation(void **state)
                 if (wanted) assert_near(of(&normal)[i], u, 8 * UNIT, "normal", n, i);
                 assert_near(of(&y)[i], g * u + b, 8 * UNIT * (1 + fabs(g)), "layernorm", n, i);
             }
+            if (!wanted) continue;
+            array_clear(&again);
+            k->scale_shift(n, of(&normal), of(&gain), of(&bias), of(&again));
+            assert_untouched_outside(&again, n);
+            assert_memory_equal(of(&again), of(&y), n * sizeof(ag_real));
         }
     }
 }

@@ -114,10 +114,17 @@ static const struct inside {
     {"layer0.norm2", "layernorm", ENCODER_PRE_NORM, 1},
 };
 
-static const ag_tensor *nth_node(const ag_graph *g, const char *op, int i)
+/* With its value, as backward would have it. */
+static const ag_tensor *nth_node(ag_graph *g, const char *op, int i)
 {
-    for (size_t k = 0; k < g->len; k++)
-        if (strcmp(g->tape[k]->op->name, op) == 0 && i-- == 0) return g->tape[k];
+    for (size_t k = 0; k < g->len; k++) {
+        ag_tensor *t = g->tape[k];
+        if (strcmp(t->op->name, op) != 0 || i-- > 0) continue;
+        if (t->val) return t;
+        t->val = ag_pool_take(g, ag_size(t));
+        t->remake(t);
+        return t;
+    }
     fail_msg("the tape has no such node: %s", op);
     return NULL;
 }

@@ -332,9 +332,9 @@ static void a_frozen_pass_holds_one_layer(void **state)
 {
     (void)state;
     assert_int_equal(peak_of(8), peak_of(2));
-    struct loaded *m = scratch(2, true, 0);
+    struct loaded *m = scratch(8, true, 0);
     forward(m);
-    assert_true(m->g.arena.peak > 2 * peak_of(2));
+    assert_true(m->g.arena.peak > 2 * peak_of(8));
     unload(m);
 }
 

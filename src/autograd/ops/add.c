@@ -33,6 +33,7 @@ ag_tensor *ag_add(ag_graph *g, ag_tensor *x, ag_tensor *h, ag_dropout drop)
     ag_tensor *y = ag_node(g, &ag_op_add, x->rank, x->dim, (ag_tensor *[]){x, h});
     ag_mask *saved = y->saved = ag_save(g, sizeof *saved);
     *saved = mask;
+    ag_may_forget(y, 1 | 2, NULL);
     const int N = (int)ag_rows(y), C = ag_cols(y);
 #pragma omp parallel for schedule(static) num_threads(ag_threads())
     for (int r = 0; r < N; r++) {

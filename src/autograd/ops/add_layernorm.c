@@ -22,6 +22,12 @@ static void add_layernorm_backward(ag_graph *g, ag_tensor *y)
     ag_layernorm_grads(g, y, t->normal, y->in[0], y->in[1], &t->mask, y->in[2], y->in[3]);
 }
 
+static void add_layernorm_remake(ag_tensor *y)
+{
+    const struct add_layernorm *t = y->saved;
+    ag_layernorm_remake(y, t->normal, y->in[2], y->in[3]);
+}
+
 const ag_op ag_op_add_layernorm = {"add_layernorm", 4, add_layernorm_backward};
 
 ag_tensor *ag_add_layernorm(ag_graph *g, ag_tensor *x, ag_tensor *h, ag_dropout drop, ag_tensor *gain, ag_tensor *bias, double eps)
@@ -32,6 +38,7 @@ ag_tensor *ag_add_layernorm(ag_graph *g, ag_tensor *x, ag_tensor *h, ag_dropout 
     ag_tensor *y = ag_node(g, &ag_op_add_layernorm, x->rank, x->dim, (ag_tensor *[]){x, h, gain, bias});
     struct add_layernorm *t = y->saved = ag_save(g, sizeof *t);
     *t = (struct add_layernorm){.normal = ag_normal_save(g, y), .mask = mask};
+    ag_may_forget(y, 1 | 2, add_layernorm_remake);
     const ag_normal saved = t->normal;
     const int N = (int)ag_rows(y), C = ag_cols(y);
 #pragma omp parallel for schedule(static) num_threads(ag_threads())

@@ -26,6 +26,17 @@ ag_normal ag_normal_save(ag_graph *g, const ag_tensor *y)
     return (ag_normal){.normal = ag_save(g, ag_size(y) * sizeof(ag_real)), .r = ag_save(g, ag_rows(y) * sizeof(ag_real))};
 }
 
+void ag_layernorm_remake(ag_tensor *y, ag_normal saved, const ag_tensor *gain, const ag_tensor *bias)
+{
+    const int N = (int)ag_rows(y);
+    const size_t C = (size_t)ag_cols(y);
+#pragma omp parallel for schedule(static) num_threads(ag_threads())
+    for (int row = 0; row < (C ? N : 0); row++) {
+        const size_t at = (size_t)row * C;
+        ag_k->scale_shift(C, saved.normal + at, gain->val, bias->val, y->val + at);
+    }
+}
+
 void ag_layernorm_grads(ag_graph *g, ag_tensor *y, ag_normal saved, ag_tensor *x, ag_tensor *h, const ag_mask *mask, ag_tensor *gain,
                         ag_tensor *bias)
 {
@@ -60,6 +71,11 @@ static void layernorm_backward(ag_graph *g, ag_tensor *y)
     ag_layernorm_grads(g, y, *(const ag_normal *)y->saved, y->in[0], NULL, NULL, y->in[1], y->in[2]);
 }
 
+static void layernorm_remake(ag_tensor *y)
+{
+    ag_layernorm_remake(y, *(const ag_normal *)y->saved, y->in[1], y->in[2]);
+}
+
 const ag_op ag_op_layernorm = {"layernorm", 3, layernorm_backward};
 
 ag_tensor *ag_layernorm(ag_graph *g, ag_tensor *x, ag_tensor *gain, ag_tensor *bias, double eps)
@@ -68,6 +84,7 @@ ag_tensor *ag_layernorm(ag_graph *g, ag_tensor *x, ag_tensor *gain, ag_tensor *b
     ag_tensor *y = ag_node(g, &ag_op_layernorm, x->rank, x->dim, (ag_tensor *[]){x, gain, bias});
     ag_normal *saved = y->saved = ag_save(g, sizeof *saved);
     *saved = ag_normal_save(g, y);
+    ag_may_forget(y, 1, layernorm_remake);
     const int N = (int)ag_rows(y);
     const size_t C = (size_t)ag_cols(y);
 #pragma omp parallel for schedule(static) num_threads(ag_threads())

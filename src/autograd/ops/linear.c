@@ -127,6 +127,7 @@ ag_tensor *ag_linear_low_rank(ag_graph *g, ag_tensor *x, ag_tensor *w, ag_tensor
     ag_tensor *y = ag_node(g, &ag_op_linear, x->rank, dim, (ag_tensor *[]){x, w, b, u.down, u.up});
     struct bias t = {.b = b ? b->val : NULL, .y = y->val, .O = ag_cols(y)};
     ag_low *low = y->saved = ag_save(g, sizeof *low);
+    ag_may_forget(y, 0, NULL);
     *low = ag_linear_product(g, y, u.scale, y->val, b ? add_bias : NULL, &t);
     return y;
 }

@@ -24,6 +24,16 @@ struct act {
     ag_low low;
 };
 
+/* Row by row as forward did it, so that the same elements stand at the end of a vector's worth. */
+static void linear_act_remake(ag_tensor *y)
+{
+    const struct act *t = y->saved;
+    const int N = (int)ag_rows(y);
+    const size_t O = (size_t)t->O;
+#pragma omp parallel for schedule(static) num_threads(ag_threads())
+    for (int r = 0; r < N; r++) ag_k->activate(t->f, O, t->z + (size_t)r * O, y->val + (size_t)r * O);
+}
+
 static void linear_act_backward(ag_graph *g, ag_tensor *y)
 {
     enum { CHUNK = 4096 };
@@ -57,6 +67,7 @@ ag_tensor *ag_linear_act_low_rank(ag_graph *g, ag_tensor *x, ag_tensor *w, ag_te
     struct act *t = y->saved = ag_save(g, sizeof *t);
     *t = (struct act){.f = f, .O = ag_cols(y), .b = b ? b->val : NULL, .z = y->val, .y = y->val};
     if (y->wants_grad) t->z = ag_save(g, ag_size(y) * sizeof *t->z);
+    ag_may_forget(y, 0, linear_act_remake);
     t->low = ag_linear_product(g, y, u.scale, t->z, add_bias_and_activate, t);
     return y;
 }
