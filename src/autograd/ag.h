@@ -186,7 +186,7 @@ struct ag_params {
     ag_param **at;
     size_t n, cap;
     ag_real *block_val, *block_grad, *block_m, *block_v;
-    size_t block_size; /* elements of block_val, block_m, block_v */
+    size_t block_size, grad_size; /* elements of block_val, block_m, block_v; of block_grad */
     bool trained;      /* ag_params_train was called */
 };
 

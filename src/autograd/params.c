@@ -1,26 +1,33 @@
 /* params.c - parameters: names, shapes, roles, and the training blocks in which everything that is trained lies. */
 #include "blas.h"
 #include "optim.h"
+#include "pages.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { ALIGN = 64 };
 
-/* n reals, all 0, at an address that is a multiple of ALIGN. Large blocks come from calloc, so a page that is never written takes no
- * memory. The pointer to free stands in front. */
+/* n reals, all 0, at a multiple of ALIGN. Of a small block the pointer to free stands in front. */
 static ag_real *block_new(size_t n)
 {
-    AG_CHECK(n <= (SIZE_MAX - 2 * ALIGN) / sizeof(ag_real), "parameters: %zu numbers do not fit into memory", n);
-    char *raw = calloc(1, n * sizeof(ag_real) + ALIGN);
+    AG_CHECK(n <= (SIZE_MAX / 4) / sizeof(ag_real), "parameters: %zu numbers do not fit into memory", n);
+    const size_t bytes = n * sizeof(ag_real);
+    char *raw = bytes < AG_LARGE_PAGE ? calloc(1, bytes + ALIGN) : ag_pages_map(bytes);
     AG_CHECK(raw, "parameters: no memory for %zu numbers", n);
+    if (bytes >= AG_LARGE_PAGE) return (ag_real *)(void *)raw;
     char *at = raw + ALIGN - (uintptr_t)raw % ALIGN;
     memcpy(at - sizeof raw, &raw, sizeof raw);
     return (ag_real *)(void *)at;
 }
 
-static void block_free(ag_real *block)
+/* What block_new(n) gave. */
+static void block_free(ag_real *block, size_t n)
 {
     if (!block) return;
+    if (n * sizeof(ag_real) >= AG_LARGE_PAGE) {
+        ag_pages_unmap(block, n * sizeof(ag_real));
+        return;
+    }
     char *raw;
     memcpy(&raw, (char *)block - sizeof raw, sizeof raw);
     free(raw);
@@ -37,11 +44,17 @@ void ag_params_init(ag_params *ps)
     *ps = (ag_params){0};
 }
 
+/* Values of p's own, if it has any. */
+static void val_free(ag_param *p)
+{
+    if (p->owns_val) block_free(p->val, p->in_panels ? ag_panels_size(p->dim[0], p->dim[1]) : p->size);
+}
+
 void ag_params_free(ag_params *ps)
 {
     for (size_t i = 0; i < ps->n; i++) {
         ag_param *p = ps->at[i];
-        if (p->owns_val) block_free(p->val);
+        val_free(p);
         free(p->slot_of_row);
         free(p->row_of_slot);
         free(p->done_of_row);
@@ -50,10 +63,10 @@ void ag_params_free(ag_params *ps)
         free(p);
     }
     free(ps->at);
-    block_free(ps->block_val);
-    block_free(ps->block_grad);
-    block_free(ps->block_m);
-    block_free(ps->block_v);
+    block_free(ps->block_val, ps->block_size);
+    block_free(ps->block_grad, ps->grad_size);
+    block_free(ps->block_m, ps->block_size);
+    block_free(ps->block_v, ps->block_size);
     *ps = (ag_params){0};
 }
 
@@ -117,8 +130,9 @@ void ag_param_pack(ag_param *p)
     const size_t size = ag_panels_size(p->dim[0], p->dim[1]);
     if (size == 0) return;
     ag_real *panels = block_new(size);
+    ag_pages_large(panels, size * sizeof *panels);
     ag_panels_fill(p->dim[0], p->dim[1], p->val, panels);
-    if (p->owns_val) block_free(p->val);
+    val_free(p);
     p->val = panels;
     p->owns_val = p->in_panels = true;
 }
@@ -146,12 +160,18 @@ static void sparse_start(ag_param *p, size_t rows_max)
     for (size_t r = 0; r < rows; r++) p->slot_of_row[r] = -1;
 }
 
+/* Large pages for the moments from..to-1 of the blocks. */
+static void moments_large(ag_params *ps, size_t from, size_t to)
+{
+    ag_pages_large(ps->block_m + from, (to - from) * sizeof(ag_real));
+    ag_pages_large(ps->block_v + from, (to - from) * sizeof(ag_real));
+}
+
 void ag_params_train(ag_params *ps, size_t rows_max)
 {
     AG_CHECK(!ps->trained, "ag_params_train: called twice");
     ps->trained = true;
     int groups = 0;
-    size_t grads = 0;
     for (size_t i = 0; i < ps->n; i++) {
         const ag_param *p = ps->at[i];
         AG_CHECK(p->val, "parameter %s: has no values", p->name);
@@ -160,30 +180,37 @@ void ag_params_train(ag_params *ps, size_t rows_max)
         AG_CHECK(p->group >= 0, "parameter %s: group %d", p->name, p->group);
         if (p->group >= groups) groups = p->group + 1;
         ps->block_size += aligned(p->size);
-        grads += aligned(grad_size(p, rows_max));
+        ps->grad_size += aligned(grad_size(p, rows_max));
     }
     if (groups == 0) return;
     ps->block_val = block_new(ps->block_size);
-    ps->block_grad = block_new(grads);
+    ps->block_grad = block_new(ps->grad_size);
     ps->block_m = block_new(ps->block_size);
     ps->block_v = block_new(ps->block_size);
-    size_t at = 0, grad_at = 0;
+    ag_pages_large(ps->block_val, ps->block_size * sizeof(ag_real));
+    ag_pages_large(ps->block_grad, ps->grad_size * sizeof(ag_real));
+    size_t at = 0, grad_at = 0, dense_at = 0;
     for (int group = 0; group < groups; group++) {
         for (size_t i = 0; i < ps->n; i++) {
             ag_param *p = ps->at[i];
             if (p->role == AG_FROZEN || p->group != group) continue;
             memcpy(ps->block_val + at, p->val, p->size * sizeof *p->val);
-            if (p->owns_val) block_free(p->val);
+            val_free(p);
             p->owns_val = false;
             p->val = ps->block_val + at;
             p->m = ps->block_m + at;
             p->v = ps->block_v + at;
             p->grad = ps->block_grad + grad_at;
             if (p->role == AG_SPARSE) sparse_start(p, rows_max);
+            if (p->role == AG_SPARSE) { /* of whose moments a run may touch few rows */
+                moments_large(ps, dense_at, at);
+                dense_at = at + aligned(p->size);
+            }
             at += aligned(p->size);
             grad_at += aligned(grad_size(p, rows_max));
         }
     }
+    moments_large(ps, dense_at, at);
 }
 
 void ag_params_zero_grad(ag_params *ps)

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "ag.h"
+#include "pages.h"
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +93,25 @@ static void a_reset_makes_one_block_in_which_the_same_step_and_an_eighth_more_fi
     ag_arena_reset(&a);
     assert_int_equal(a.allocations, allocations);
     ag_arena_free(&a);
+}
+
+/* ---- pages ---- */
+
+static void mapped_memory_is_aligned_and_zero(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {1, 4096, AG_LARGE_PAGE - 1, AG_LARGE_PAGE, 3 * AG_LARGE_PAGE + 5};
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        unsigned char *at = ag_pages_map(sizes[k]);
+        assert_non_null(at);
+        assert_int_equal((uintptr_t)at % AG_LARGE_PAGE, 0);
+        ag_pages_large(at + k, sizes[k] - k);
+        for (size_t i = 0; i < sizes[k]; i++) assert_int_equal(at[i], 0);
+        memset(at, 1, sizes[k]);
+        ag_pages_unmap(at, sizes[k]);
+    }
+    assert_null(ag_pages_map(SIZE_MAX));
+    assert_null(ag_pages_map(SIZE_MAX / 4));
 }
 
 /* ---- tape ---- */
@@ -462,6 +482,7 @@ int main(void)
         cmocka_unit_test(rewinding_hands_the_same_memory_out_again),
         cmocka_unit_test(a_mark_of_an_empty_arena_is_its_beginning),
         cmocka_unit_test(since_tells_what_came_after_a_mark),
+        cmocka_unit_test(mapped_memory_is_aligned_and_zero),
         cmocka_unit_test(a_reset_makes_one_block_in_which_the_same_step_and_an_eighth_more_fit),
         cmocka_unit_test(what_wants_no_gradient_is_not_taped),
         cmocka_unit_test(backward_leaves_out_what_y_does_not_depend_on),
