@@ -137,8 +137,8 @@ void ag_pool_give(ag_graph *g, ag_real *buffer);
 /* Gradients of <dy, y> for everything below y. dy [shape of y]; NULL: y has one element and dy = 1. Nodes that y does not depend on are left out. */
 void ag_backward(ag_graph *g, ag_tensor *y, const ag_real *dy);
 
-/* No op will take t any more, and nobody reads its value: its memory serves what comes next. Where backward reads the value, it is made again by then. Does nothing where t was not taped, or
- * where its value can neither be missed nor be made again. */
+/* No op will take t any more, and nobody reads its value: its memory serves what comes next. Where backward reads the value, it is made again by then. Does nothing where it can neither be
+ * missed nor be made again, and to what no op made. */
 void ag_forget(ag_graph *g, ag_tensor *t);
 
 /* Around an encoder block: where nothing inside was taped, ag_scope_end gives everything but result's value back to the arena, and result moves. Tensors made inside,

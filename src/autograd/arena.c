@@ -6,9 +6,9 @@
 #include "arena.h"
 #include "ag.h"
 #include "pages.h"
-#include <stdlib.h>
+#include <stdint.h>
 
-enum { ALIGN = 64, HEAD = 64, MIN_BLOCK = 1 << 22, LARGE_BLOCK = 1 << 24 };
+enum { ALIGN = 64, HEAD = 64, MIN_BLOCK = 1 << 22 };
 
 struct ag_arena_block {
     ag_arena_block *next;
@@ -24,10 +24,10 @@ static size_t round_up(size_t bytes)
 /* Appends a block behind the last one; NULL without memory. */
 static ag_arena_block *add_block(ag_arena *a, size_t size)
 {
-    ag_arena_block *block = size < LARGE_BLOCK ? aligned_alloc(ALIGN, size) : ag_pages_map(size);
+    ag_arena_block *block = ag_pages_map(size);
     if (!block) return NULL;
     a->allocations++;
-    if (size >= LARGE_BLOCK) ag_pages_large(block, size);
+    ag_pages_large(block, size);
     *block = (ag_arena_block){.size = size, .used = HEAD};
     ag_arena_block **link = &a->first;
     while (*link) link = &(*link)->next;
@@ -90,10 +90,7 @@ void ag_arena_free(ag_arena *a)
 {
     for (ag_arena_block *block = a->first; block;) {
         ag_arena_block *next = block->next;
-        if (block->size < LARGE_BLOCK)
-            free(block);
-        else
-            ag_pages_unmap(block, block->size);
+        ag_pages_unmap(block, block->size);
         block = next;
     }
     a->first = a->current = NULL;

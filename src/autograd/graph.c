@@ -90,7 +90,7 @@ static ag_real *pool_take(ag_graph *g, size_t n, size_t most)
     return (ag_real *)((char *)block + POOL_HEAD);
 }
 
-/* Most values live until backward, so none may stand in a buffer far too large for it. */
+/* Most values live until backward or the end of a scope, so none may stand in a buffer far too large for it. */
 static ag_real *value_take(ag_graph *g, const ag_tensor *t)
 {
     const size_t n = ag_size(t);
@@ -164,7 +164,7 @@ ag_tensor *ag_node(ag_graph *g, const ag_op *op, int rank, const int *dim, ag_te
         AG_CHECK(!in[i] || !in[i]->forgotten, "%s: the value of input %d was forgotten", op->name, i);
         y->wants_grad |= in[i] && in[i]->wants_grad;
     }
-    y->val = y->wants_grad ? value_take(g, y) : take(g, ag_size(y) * sizeof *y->val);
+    y->val = value_take(g, y);
     if (!y->wants_grad) return y;
     for (int i = 0; i < op->n_in; i++)
         if (in[i]) in[i]->readers++;
@@ -232,7 +232,7 @@ static void drop_value(ag_graph *g, ag_tensor *t)
 
 void ag_forget(ag_graph *g, ag_tensor *t)
 {
-    if (!t->forgettable || t->forgotten || (t->readers > 0 && !t->remake)) return;
+    if (!t->op || t->forgotten || (t->wants_grad && !t->forgettable) || (t->readers > 0 && !t->remake)) return;
     t->forgotten = true;
     drop_value(g, t);
 }
@@ -293,13 +293,14 @@ ag_tensor *ag_scope_end(ag_graph *g, ag_scope s, ag_tensor *result)
     ag_arena_rewind(&g->arena, s.mark);
     if (!made_here) return result;
 
-    /* A value is made after its tensor, so both move down in the order of the chain and neither is overwritten before it is read. */
+    /* A value stands in a buffer behind some tensor of the scope, so both move down in the order of the chain and neither is overwritten
+     * before it is read. */
     memset(copy.in, 0, sizeof copy.in);
     copy.saved = copy.op ? NULL : copy.saved;
     ag_tensor *moved = take(g, sizeof *moved);
     *moved = copy;
     if (value_here) {
-        moved->val = take(g, ag_size(moved) * sizeof *moved->val);
+        moved->val = value_take(g, moved);
         memmove(moved->val, copy.val, ag_size(moved) * sizeof *moved->val);
     }
     return moved;

@@ -89,7 +89,11 @@ static ag_tensor *attend(ag_graph *g, const struct place *p, ag_tensor *z)
     ag_tensor *q = nn_linear_forward(g, &l->query, z), *k = nn_linear_forward(g, &l->key, z), *v = nn_linear_forward(g, &l->value, z);
     ag_dropout drop = drop_at(p, p->shape->dropout_attention, SITE_PROBABILITIES);
     ag_tensor *context = ag_attention(g, q, k, v, p->shape->heads, p->n, p->start, p->start, drop);
-    return nn_linear_forward(g, &l->attention_output, context);
+    ag_tensor *const read[] = {q, k, v};
+    for (int i = 0; i < 3; i++) ag_forget(g, read[i]);
+    ag_tensor *y = nn_linear_forward(g, &l->attention_output, context);
+    ag_forget(g, context);
+    return y;
 }
 
 /* W_down f(W_up z) */

@@ -61,8 +61,9 @@ void encoder_pack(struct encoder *e, int layer);
 void encoder_free(struct encoder *e); /* the parameters belong to ag_params */
 
 /* x [T,C], sequence b is rows start[b] .. start[b+1] -> [T,C]. Where no layer so far is taped (prediction, frozen layers) a layer's
- * activations go back to the arena when it is done, so such a pass holds those of one layer. Else a layer keeps what its backward cannot
- * make again from the rest: q, k, v, the context of the attention, the rows before f, and both LayerNorms' normalised rows. */
+ * activations go back to the arena when it is done, so such a pass holds those of one layer that are still read. Else a layer keeps what
+ * its backward cannot make again from the rest: q, k, v, the context of the attention, the rows before f, and both LayerNorms' normalised
+ * rows. */
 ag_tensor *encoder_forward(ag_graph *g, const struct encoder *e, ag_tensor *x, int n, const int32_t *start, const nn_dropout *drop);
 /* One block, for whoever wants to see between them. */
 ag_tensor *encoder_block_forward(ag_graph *g, const struct encoder *e, int layer, ag_tensor *x, int n, const int32_t *start,
