@@ -211,6 +211,11 @@ static void add(size_t n, const ag_real *x, ag_real *y)
     AG_LANES for (size_t i = 0; i < n; i++) y[i] += x[i];
 }
 
+static void times(size_t n, const ag_real *x, const ag_real *y, ag_real *z)
+{
+    AG_LANES for (size_t i = 0; i < n; i++) z[i] = x[i] * y[i];
+}
+
 /* ---- softmax ---- */
 
 #ifdef AG_DOUBLE
@@ -491,11 +496,21 @@ static void adamw(size_t n, const ag_adamw *k, const ag_real *grad, ag_real *p, 
     }
 }
 
+/* Four places at a time, since one alone does not keep the memory busy. */
 static double sum_squares(size_t n, const ag_real *x)
 {
-    double sum = 0;
-    AG_SUM(sum) for (size_t i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
-    return sum;
+    const size_t quarter = n / 4;
+    double a = 0, b = 0, c = 0, d = 0;
+    AG_SUM(a, b, c, d) for (size_t i = 0; i < quarter; i++)
+    {
+        const double p = (double)x[i], q = (double)x[quarter + i], r = (double)x[2 * quarter + i], s = (double)x[3 * quarter + i];
+        a += p * p;
+        b += q * q;
+        c += r * r;
+        d += s * s;
+    }
+    for (size_t i = 4 * quarter; i < n; i++) d += (double)x[i] * (double)x[i];
+    return a + b + c + d;
 }
 
 const ag_kernels AG_TABLE(AG_FORM) = {
@@ -503,6 +518,7 @@ const ag_kernels AG_TABLE(AG_FORM) = {
     .activate = activate,
     .activate_grad = activate_grad,
     .add = add,
+    .times = times,
     .softmax = softmax,
     .softmax_grad = softmax_grad,
     .layernorm = layernorm,

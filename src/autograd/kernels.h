@@ -24,6 +24,8 @@ typedef struct ag_kernels {
     void (*activate_grad)(ag_activation f, size_t n, const ag_real *z, const ag_real *dy, ag_real *dz);
     /* y += x */
     void (*add)(size_t n, const ag_real *x, ag_real *y);
+    /* z = x y, element by element. z may be x or y. */
+    void (*times)(size_t n, const ag_real *x, const ag_real *y, ag_real *z);
     /* p[n] = exp(x - max x) / sum exp(x - max x), in place fine; gives log sum exp(x). n > 0. */
     ag_real (*softmax)(size_t n, const ag_real *x, ag_real *p);
     /* dx = scale * p * (dp - sum p dp); dx may be dp. */

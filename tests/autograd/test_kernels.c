@@ -227,6 +227,24 @@ static void add_adds(void **state)
     }
 }
 
+static void times_multiplies(void **state)
+{
+    const ag_kernels *k = *state;
+    array x, y, product, in_place;
+    array_random(&x, 3, 1);
+    array_random(&y, 4, 1);
+    for (size_t l = 0; l < N_LENGTHS; l++) {
+        const size_t n = LENGTHS[l];
+        array_clear(&product);
+        k->times(n, of(&x), of(&y), of(&product));
+        assert_untouched_outside(&product, n);
+        for (size_t i = 0; i < n; i++) assert_true(of(&product)[i] == of(&x)[i] * of(&y)[i]);
+        array_copy(&in_place, &y, n);
+        k->times(n, of(&x), of(&in_place), of(&in_place));
+        assert_memory_equal(&in_place, &product, sizeof product);
+    }
+}
+
 /* ---- softmax ---- */
 
 static void softmax_gives_probabilities_and_the_log_of_the_sum(void **state)
@@ -532,6 +550,7 @@ static const struct {
     CLAIM(activations_pass_special_values_as_ieee_says),
     CLAIM(activations_of_huge_negative_numbers_vanish),
     CLAIM(add_adds),
+    CLAIM(times_multiplies),
     CLAIM(softmax_gives_probabilities_and_the_log_of_the_sum),
     CLAIM(exp_is_within_its_relative_error),
     CLAIM(softmax_of_a_nan_is_nan_and_of_minus_infinity_zero),

@@ -82,12 +82,6 @@ static void mask_factors(const ag_mask *mask, const struct task *s, int r0, int 
     ag_mask_factors(mask, s->b, r0, rows, (uint32_t)s->head << 16, (size_t)s->nk, m);
 }
 
-/* y = m x for n elements. */
-static void times(size_t n, const ag_real *m, const ag_real *x, ag_real *y)
-{
-    for (size_t i = 0; i < n; i++) y[i] = m[i] * x[i];
-}
-
 static void forward_task(const struct attention *t, const struct task *s, const ag_real *q, const ag_real *k, const ag_real *v, ag_real *y,
                          ag_real *P)
 {
@@ -98,7 +92,7 @@ static void forward_task(const struct attention *t, const struct task *s, const 
         probabilities(s, r0, rows, q, k, P);
         if (t->mask.on) {
             mask_factors(&t->mask, s, r0, rows, m);
-            times((size_t)rows * (size_t)s->nk, m, P, P);
+            ag_k->times((size_t)rows * (size_t)s->nk, m, P, P);
         }
         ag_gemm_one(false, false, rows, s->D, s->nk, 1, P, s->nk, v + s->k_at, s->C, 0, y + s->q_at + (size_t)r0 * (size_t)s->C, s->C);
     }
@@ -126,12 +120,12 @@ static void backward_task(const struct attention *t, const struct task *s, const
         probabilities(s, r0, rows, q, k, P);
         if (t->mask.on) mask_factors(&t->mask, s, r0, rows, m);
         if (d.dv) {
-            if (t->mask.on) times(n, m, P, mP);
+            if (t->mask.on) ag_k->times(n, m, P, mP);
             ag_gemm_one(true, false, s->nk, s->D, rows, 1, mP, s->nk, dy, s->C, 1, d.dv + s->k_at, s->C);
         }
         if (!d.dq && !d.dk) continue;
         ag_gemm_one(false, true, rows, s->nk, s->D, 1, dy, s->C, v + s->k_at, s->C, 0, dP, s->nk);
-        if (t->mask.on) times(n, m, dP, dP);
+        if (t->mask.on) ag_k->times(n, m, dP, dP);
         for (int r = 0; r < rows; r++) {
             const size_t row = (size_t)r * (size_t)s->nk;
             ag_k->softmax_grad((size_t)s->nk, s->scale, P + row, dP + row, dP + row);
