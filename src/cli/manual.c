@@ -121,6 +121,8 @@ static void print_program(void)
            "*TERM*\n\tWhere it is *dumb*, nothing is coloured, and progress is shown by lines instead of a bar.\n\n"
            "*OPENBLAS\\_CORETYPE*\n\tThe kernels that OpenBLAS uses; on one core type the same seed gives the same bytes.\n\n"
            "*OMP\\_WAIT\\_POLICY*\n\t*passive* leaves the processors to others while a thread waits.\n\n"
+           "*GOMP\\_SPINCOUNT*\n\tHow often a waiting thread looks before it sleeps. Where neither is set, *nerve* sets it to some 20 "
+           "microseconds and starts itself once more; set one of them for a program that watches it, as valgrind does.\n\n"
            "# FILES\n\n"
            "What *nerve train* leaves in the directory of a run:\n\n"
            "_config.yaml_\n\tThe configuration with every key resolved; see *nerve-config*(5).\n\n"

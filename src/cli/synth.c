@@ -84,7 +84,7 @@ static const struct argp_option OPTIONS[] = {
     {.name = "contradictions",
      .key = KEY_CONTRADICTIONS,
      .arg = "SHARE",
-     .doc = "share of the tweets that text decides, 0 to 1, whose picture shows another type (default 0.02)"},
+     .doc = "share of the tweets that text decides, 0 to 1, whose picture shows another type (default 0)"},
     {.name = "missing", .key = KEY_MISSING, .arg = "SHARE", .doc = "share of tweets, 0 to 1, without a picture (default 0.05)"},
     {.name = "label-noise",
      .key = KEY_LABEL_NOISE,

@@ -24,7 +24,7 @@ struct synth_options {
 #define SYNTH_DEFAULTS                                                                                                                     \
     (struct synth_options)                                                                                                                 \
     {                                                                                                                                      \
-        .tweets = 2000, .seed = 1, .pictures = true, .ambiguity = 0.4, .picture_noise = 0.2, .contradictions = 0.02, .missing = 0.05       \
+        .tweets = 2000, .seed = 1, .pictures = true, .ambiguity = 0.4, .picture_noise = 0.2, .contradictions = 0, .missing = 0.05       \
     }
 
 /* What of a tweet decides its types; each of its lines in subsets.txt names these and, behind them, SYNTH_CONTRADICTED where it is so. */

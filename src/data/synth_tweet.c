@@ -78,8 +78,9 @@ static void put(struct synth_writer *w, const char *word, int size, const char *
 static int label(struct synth_writer *w, int type)
 {
     if (w->first_type < 0) w->first_type = type;
-    if (!(rng_uniform(&w->choice) < w->label_noise)) return type;
-    return (type + 1 + (int)rng_below(&w->choice, SYNTH_TYPES - 1)) % SYNTH_TYPES;
+    const bool is_wrong = rng_uniform(&w->choice) < w->label_noise;
+    const int other = 1 + (int)rng_below(&w->choice, SYNTH_TYPES - 1); /* always drawn: what comes after does not depend on the share */
+    return is_wrong ? (type + other) % SYNTH_TYPES : type;
 }
 
 static void put_name(struct synth_writer *w, char slot)

@@ -4,28 +4,28 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Evidential quantities of a tweet, and what makes more of each mean less trust. Where there is no picture, only what is fused is left to
- * tell. */
+/* Evidential quantities of a tweet, and what makes more of each mean less trust. */
+enum origin { OF_FUSED, OF_TEXT, OF_PICTURE };
 static const struct measure {
     const char *name;
     double sign;
-    bool is_fused;
+    enum origin origin;
     size_t offset;
 } MEASURES[] = {
-    {"fused.aleatoric", 1, true, offsetof(struct doubt, fused.aleatoric)},
-    {"fused.epistemic", 1, true, offsetof(struct doubt, fused.epistemic)},
-    {"fused.predictive_scale", 1, true, offsetof(struct doubt, fused.predictive_scale)},
-    {"image.aleatoric", 1, false, offsetof(struct doubt, modality[MODEL_IMAGE].aleatoric)},
-    {"image.epistemic", 1, false, offsetof(struct doubt, modality[MODEL_IMAGE].epistemic)},
-    {"image.predictive_scale", 1, false, offsetof(struct doubt, modality[MODEL_IMAGE].predictive_scale)},
-    {"text.aleatoric", 1, false, offsetof(struct doubt, modality[MODEL_TEXT].aleatoric)},
-    {"text.epistemic", 1, false, offsetof(struct doubt, modality[MODEL_TEXT].epistemic)},
-    {"text.predictive_scale", 1, false, offsetof(struct doubt, modality[MODEL_TEXT].predictive_scale)},
-    {"conflict", 1, false, offsetof(struct doubt, conflict)},
-    {"visual_share", -1, false, offsetof(struct doubt, visual_share)},
+    {"fused.aleatoric", 1, OF_FUSED, offsetof(struct doubt, fused.aleatoric)},
+    {"fused.epistemic", 1, OF_FUSED, offsetof(struct doubt, fused.epistemic)},
+    {"fused.predictive_scale", 1, OF_FUSED, offsetof(struct doubt, fused.predictive_scale)},
+    {"image.aleatoric", 1, OF_PICTURE, offsetof(struct doubt, modality[MODEL_IMAGE].aleatoric)},
+    {"image.epistemic", 1, OF_PICTURE, offsetof(struct doubt, modality[MODEL_IMAGE].epistemic)},
+    {"image.predictive_scale", 1, OF_PICTURE, offsetof(struct doubt, modality[MODEL_IMAGE].predictive_scale)},
+    {"text.aleatoric", 1, OF_TEXT, offsetof(struct doubt, modality[MODEL_TEXT].aleatoric)},
+    {"text.epistemic", 1, OF_TEXT, offsetof(struct doubt, modality[MODEL_TEXT].epistemic)},
+    {"text.predictive_scale", 1, OF_TEXT, offsetof(struct doubt, modality[MODEL_TEXT].predictive_scale)},
+    {"conflict", 1, OF_PICTURE, offsetof(struct doubt, conflict)},
+    {"visual_share", -1, OF_PICTURE, offsetof(struct doubt, visual_share)},
 };
 enum { N_MEASURES = sizeof MEASURES / sizeof *MEASURES };
-static const struct measure ENTROPY = {"entropy", 1, true, offsetof(struct doubt, entropy)};
+static const struct measure ENTROPY = {"entropy", 1, OF_FUSED, offsetof(struct doubt, entropy)};
 
 /* A split as it is and corrupted. */
 struct pair {
@@ -79,6 +79,14 @@ static int auroc(const struct measure *m, const struct pair *p, double *out, str
     return code;
 }
 
+/* Every tweet has what is fused, and what the text says before it; whose words are corrupted may have no picture. Where there is no
+ * picture, the belief of the text is what it was, and only what is fused is left to tell. */
+static bool may_tell(const struct measure *m, enum corrupt_kind kind)
+{
+    if (kind == CORRUPT_MISSING) return m->origin == OF_FUSED;
+    return m->origin != OF_PICTURE || !(corrupt_targets(kind) & CORRUPT_TEXT);
+}
+
 static int choose(const struct corruption_test *t, const struct corruption *c, uint32_t seed, const struct measure **out, struct err *e)
 {
     struct pair p;
@@ -89,7 +97,7 @@ static int choose(const struct corruption_test *t, const struct corruption *c, u
     if (code) return code;
     for (int k = 0; k < N_MEASURES && !code; k++) {
         double a = NAN;
-        if (c->kind == CORRUPT_MISSING && !MEASURES[k].is_fused) continue;
+        if (!may_tell(&MEASURES[k], c->kind)) continue;
         code = auroc(&MEASURES[k], &p, &a, e);
         if (a > best) {
             best = a;
