@@ -143,6 +143,15 @@ static int open_extraction(struct extraction *x, struct err *e)
     return code ? code : visual_source_open(c, &x->shape, NULL, &x->source, e);
 }
 
+/* Layer by layer, so that no more than one is in memory twice. */
+static void pack_encoder(struct encoder *encoder, const struct weights *w)
+{
+    for (int l = 0; l < encoder->shape.layers; l++) {
+        encoder_pack(encoder, l);
+        weights_forget(w);
+    }
+}
+
 static void close_extraction(struct extraction *x)
 {
     visual_source_close(&x->source);
@@ -465,6 +474,10 @@ static int extract(struct extraction *x, const char *path, bool force, const vol
         return remove_parts(path, e);
     }
     if (force && (code = remove_parts(path, e))) return code;
+    if (is_captions(x))
+        pack_encoder(&x->bert.encoder, x->text.weights);
+    else
+        pack_encoder(&x->vit.encoder, x->vision.weights);
     if ((code = make_parts(x, path, stop, finished, e)) || !*finished) return code;
     return (code = merge_parts(x, path, e)) ? code : remove_parts(path, e);
 }

@@ -217,6 +217,11 @@ void safetensors_close(struct safetensors *s)
     free(s);
 }
 
+void safetensors_forget(const struct safetensors *s)
+{
+    file_map_forget(&s->map);
+}
+
 size_t safetensors_count(const struct safetensors *s)
 {
     return s->count;

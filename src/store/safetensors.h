@@ -14,7 +14,8 @@
 struct safetensors;
 
 int safetensors_open(const char *path, struct safetensors **out, struct err *e);
-void safetensors_close(struct safetensors *s); /* NULL is fine */
+void safetensors_close(struct safetensors *s);        /* NULL is fine */
+void safetensors_forget(const struct safetensors *s); /* values stay valid, but out of memory until they are read */
 size_t safetensors_count(const struct safetensors *s);
 const struct array *safetensors_at(const struct safetensors *s, size_t i);           /* in the order of their bytes in the file */
 const struct array *safetensors_find(const struct safetensors *s, const char *name); /* NULL where there is none */

@@ -191,6 +191,11 @@ void weights_close(struct weights *w)
     free(w);
 }
 
+void weights_forget(const struct weights *w)
+{
+    for (size_t i = 0; i < w->files; i++) safetensors_forget(w->file[i]);
+}
+
 size_t weights_count(const struct weights *w)
 {
     return w->count;

@@ -14,7 +14,8 @@
 struct weights;
 
 int weights_open(const char *folder, struct weights **out, struct err *e);
-void weights_close(struct weights *w); /* NULL is fine */
+void weights_close(struct weights *w);        /* NULL is fine */
+void weights_forget(const struct weights *w); /* values stay valid, but out of memory until they are read */
 size_t weights_count(const struct weights *w);
 const struct array *weights_at(const struct weights *w, size_t i);           /* in name order */
 const struct array *weights_find(const struct weights *w, const char *name); /* NULL where there is none */
