@@ -337,6 +337,11 @@ static void corruption_is_printed_and_stored_and_the_rest_stays(void **state)
     assert_true(number(json_at(corruption, 0), "f1") == number(json_get(json_get(clean, "lenient"), "micro"), "f1"));
     assert_true(isnan(number(json_at(corruption, 0), "auroc")));
     assert_memory_equal(json_text(json_get(json_at(corruption, 1), "measure")), "fused.", 6);
+    /* Of words, by what every tweet has: some of test have no picture. */
+    for (size_t k = 2; k < 4; k++) {
+        const char *measure = json_text(json_get(json_at(corruption, k), "measure"));
+        if (strncmp(measure, "fused.", 6) != 0 && strncmp(measure, "text.", 5) != 0) fail_msg("typos are told by %s", measure);
+    }
     assert_true(number(json_at(corruption, 3), "degree") == .5 && number(json_at(corruption, 3), "auroc") >= 0);
     /* Who has no picture loses none. */
     assert_true(number(json_get(json_get(json_at(corruption, 1), "subsets"), "without_picture"), "f1") ==

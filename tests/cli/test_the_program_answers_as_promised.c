@@ -5,11 +5,13 @@
 #include "run_program.h"
 #include "temporary.h"
 #include <fcntl.h>
+#include <link.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -581,6 +583,31 @@ static void threads_wait_briefly_unless_the_environment_says_how(void **state)
     assert_string_equal(count, "");
 }
 
+/* The dynamic loader that this test was started with. */
+static const char *loader(void)
+{
+    const ElfW(Phdr) *header = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+    uintptr_t base = 0;
+    for (unsigned long k = 0; k < getauxval(AT_PHNUM); k++) {
+        if (header[k].p_type == PT_PHDR) base = (uintptr_t)header - header[k].p_vaddr;
+        if (header[k].p_type == PT_INTERP) return (const char *)(base + header[k].p_vaddr);
+    }
+    return NULL;
+}
+
+/* Which would otherwise be started again in the program's place. */
+static void the_program_can_be_started_by_the_dynamic_loader(void **state)
+{
+    (void)state;
+    struct program p;
+    if (!loader()) skip();
+    const char *argv[] = {loader(), NERVE, "score", "--help", NULL};
+    program_start(&p, argv, &(struct program_options){.environment = (const char *const[]){"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", NULL}});
+    program_finish(&p);
+    assert_int_equal(p.status, 0);
+    program_free(&p);
+}
+
 /* ---- stdout that cannot be written ---- */
 
 static const struct call WRITERS[] = {
@@ -633,6 +660,7 @@ int main(void)
         cmocka_unit_test(info_names_the_kernels_blas_and_threads),
         cmocka_unit_test(info_shows_the_core_type_that_the_environment_chooses),
         cmocka_unit_test(threads_wait_briefly_unless_the_environment_says_how),
+        cmocka_unit_test(the_program_can_be_started_by_the_dynamic_loader),
     };
     enum { N_SINGLE = sizeof single / sizeof *single };
     static struct CMUnitTest tests[N_SINGLE + sizeof CALLS / sizeof *CALLS + sizeof WRITERS / sizeof *WRITERS];

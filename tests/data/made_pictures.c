@@ -4,11 +4,11 @@
 #include <stdio.h>
 
 #include "files.h"
+#include "temporary.h"
 #include <cmocka.h>
 #include <jpeglib.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <webp/encode.h>
 #include <zlib.h>
 
@@ -88,14 +88,13 @@ struct bytes made_jpeg(const struct picture *p, enum made_jpeg kind)
 
 struct bytes made_png(const struct picture *p)
 {
-    char path[] = "/tmp/nerve-png-XXXXXX", *data = NULL;
+    char folder[PATH_MAX], path[PATH_MAX + 16], *data = NULL;
     size_t size = 0;
     struct err e = {0};
-    const int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    close(fd);
+    assert_int_equal(temporary_folder(folder), 0);
+    snprintf(path, sizeof path, "%s/picture.png", folder);
     if (picture_write_png(path, p, &e) || file_read(path, (size_t)1 << 30, &data, &size, &e)) fail_msg("%s", e.text);
-    unlink(path);
+    assert_int_equal(temporary_remove(folder), 0);
     return (struct bytes){.data = (uint8_t *)data, .size = size};
 }
 

@@ -343,6 +343,16 @@ static void label_noise_changes_types_of_train_and_nothing_else(void **state)
         assert_int_equal(x->contradicted, y->contradicted);
     }
     is_binomial("changed labels", changed, n, 0.3);
+    struct err e = {0};
+    char *captions[2];
+    size_t size[2];
+    if (file_read(path_of("clean", "captions.txt"), 1 << 20, &captions[0], &size[0], &e) ||
+        file_read(path_of("noisy", "captions.txt"), 1 << 20, &captions[1], &size[1], &e))
+        fail_msg("%s", e.text);
+    assert_int_equal(size[0], size[1]);
+    assert_memory_equal(captions[0], captions[1], size[0]);
+    free(captions[0]);
+    free(captions[1]);
     free_set(&a);
     free_set(&b);
 }
