@@ -42,6 +42,9 @@ typedef struct ag_params ag_params;
 int ag_start(int threads, struct err *e);
 int ag_threads(void);
 
+/* Whether a row of a product, and so of every op over rows, has the same bytes whatever rows stand beside it: where products have a kernel of ours. */
+bool ag_rows_are_alone(void);
+
 /* The number of threads that OpenMP's default team has is each thread's own, and ag_start changes it. Between these two a thread of a program that
  * uses OpenMP for other things may call ag_start and run ops: ag_leave(what ag_enter gave) sets it back. */
 int ag_enter(void);

@@ -13,6 +13,11 @@ int ag_threads(void)
     return n_threads;
 }
 
+bool ag_rows_are_alone(void)
+{
+    return ag_k->tile;
+}
+
 /* In a thread other than ag_start's BLAS would thread itself if somebody gave it back its threads. */
 int ag_enter(void)
 {

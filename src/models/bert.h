@@ -45,8 +45,8 @@ void bert_free(struct bert *b); /* the parameters belong to ag_params */
  * start[b] .. start[b+1]. The arrays stay borrowed until the graph is reset. */
 ag_tensor *bert_forward(ag_graph *g, const struct bert *b, int T, const int32_t *ids, const int32_t *position, const int32_t *types, int n,
                         const int32_t *start, const nn_dropout *drop);
-/* A frozen encoder: sequences go through it one by one, spread over the threads, each holding one layer's activations, so that a sequence has
- * the same bytes in every company. rows [T,C]. Not inside a graph. ERR_INTERNAL: out of memory. */
+/* A frozen encoder: sequences go through it in groups that hold one layer's activations, spread over the threads (each.h). A sequence has the
+ * same bytes in every company. rows [T,C]. Not inside a graph. ERR_INTERNAL: out of memory. */
 int bert_encode(const struct bert *b, int n, const int32_t *ids, const int32_t *position, const int32_t *start, ag_real *rows,
                 struct err *e);
 /* The embeddings alone [T,C]. */

@@ -67,8 +67,8 @@ ag_tensor *vit_forward(ag_graph *g, const struct vit *v, int n, const float *pix
 /* hidden.0 alone [n (P+1),C]; drop is over these rows. */
 ag_tensor *vit_embed(ag_graph *g, const struct vit *v, int n, const float *pixels, const nn_dropout *drop);
 
-/* A frozen encoder: pictures go through it one by one, spread over the threads, each holding one layer's activations, so that a picture has
- * the same bytes in every company. tokens [n vit_tokens,C]. Not inside a graph. ERR_INTERNAL: out of memory. */
+/* A frozen encoder: pictures go through it in groups that hold one layer's activations, spread over the threads (each.h). A picture has the
+ * same bytes in every company. tokens [n vit_tokens,C]. Not inside a graph. ERR_INTERNAL: out of memory. */
 int vit_encode(const struct vit *v, int n, const float *pixels, ag_real *tokens, struct err *e);
 
 /* The op behind vit_embed: patches [n P,C], class [C], position [P+1,C] -> [n (P+1),C]. */

@@ -11,7 +11,7 @@ struct pass {
     const nn_dropout *drop;
 };
 
-/* A frozen encoder takes one picture or caption at a time, so that what it gives is what `nerve features` stored. */
+/* What a frozen encoder gives is, to the byte, what `nerve features` stored. */
 static ag_tensor *encode_frozen(const struct pass *p)
 {
     const struct visual_batch *v = &p->b->visual;
