@@ -38,7 +38,7 @@ typedef struct ag_params ag_params;
 /* ---- start ---- */
 
 /* Call before anything else, and again to change the number of threads: fills the table of kernels (kernels.h), checks that BLAS is the OpenMP flavour of OpenBLAS, makes it single-threaded, and holds
- * one odd-sized product in each of NT, NN, TN against plain C. threads >= 1 is the number of threads of every parallel region. ERR_INTERNAL where BLAS will not do. */
+ * two odd-sized products in each of NT, NN, TN against plain C. threads >= 1 is the number of threads of every parallel region. ERR_INTERNAL where BLAS will not do. */
 int ag_start(int threads, struct err *e);
 int ag_threads(void);
 
@@ -147,6 +147,7 @@ void ag_forget(ag_graph *g, ag_tensor *t);
 /* Around an encoder block: where nothing inside was taped, ag_scope_end gives everything but result's value back to the arena, and result moves. Tensors made inside,
  * and pointers into them, die there. Where something was taped it does nothing. */
 typedef struct ag_scope {
+    ag_tensor *result; /* where it moves to, before the mark */
     ag_arena_mark mark;
     size_t len;
 } ag_scope;
@@ -172,7 +173,8 @@ struct ag_param {
     ag_real *val;
     bool owns_val;         /* val was allocated for this parameter alone (before ag_params_train) */
     ag_param *of;          /* whose values these are, where ag_param_view gave them */
-    bool in_panels;        /* val is what ag_param_pack made of it */
+    bool in_panels;        /* val is what ag_param_pack made of it, */
+    size_t panels_size;    /* of so many numbers */
     ag_real *grad;         /* dense: [size] in the gradient block; sparse: [row capacity, C], slot by slot */
     bool has_grad;         /* a first contribution came since ag_params_zero_grad */
     ag_real *m, *v;        /* Adam's moments in their blocks, [size] */

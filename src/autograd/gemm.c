@@ -16,12 +16,19 @@ typedef struct cutting {
     double thin_rows, thin_cols;
 } cutting;
 
-enum { PANEL_COLS = 384, DEPTH = 256, MOST_STRIP = 12, SMALL = 1 << 19, THREADS = 4 };
+enum { PANEL_COLS = 384, DEPTH = 256, MOST_STRIP = 12, MOST_COLS = 32, SMALL = 1 << 19, THREADS = 4 };
 
 /* Measured on Zen 4 with OpenBLAS 0.3.21's Zen, SkylakeX and Cooperlake kernels, and on Sapphire Rapids with both forms of tile.c. */
 static const cutting PLAIN = {8, 16, 256, 512, 6, 8}, TILED = {12, 32, 480, 192, 10, 4};
 /* Where A is stored transposed: its strips are made again for each tile of columns. */
 static const cutting WIDE = {12, 32, 480, PANEL_COLS, 10, 4};
+
+void ag_gemm_fits(const ag_tile *tile)
+{
+    AG_CHECK(tile->rows <= MOST_STRIP && tile->cols <= MOST_COLS && MOST_COLS % tile->cols == 0 && TILED.row_step % tile->rows == 0 &&
+                 TILED.col_step % tile->cols == 0 && WIDE.row_step % tile->rows == 0 && WIDE.col_step % tile->cols == 0,
+             "gemm: tiles of %d x %d do not fit", tile->rows, tile->cols);
+}
 
 typedef struct tiling {
     int rows, cols;
@@ -74,7 +81,6 @@ static void tile_plain(const product *p)
 static void multiply_edge(int n, int rows, int depth, const ag_real *a, size_t row, const ag_real *panel, const ag_real *ahead, bool add,
                           ag_real *c, size_t ldc)
 {
-    enum { MOST_COLS = 32 };
     _Alignas(64) ag_real whole[MOST_STRIP * MOST_COLS];
     const int cols = ag_k->tile->cols;
     ag_k->tile->multiply(rows, depth, a, row, panel, ahead, false, whole, (size_t)cols);
@@ -109,7 +115,7 @@ static void block_multiply(const product *p, const block *b)
         const size_t row = p->ta ? 1 : lda;
         for (int c = 0; c < p->N; c += t->cols) {
             const ag_real *panel = b->panels + (size_t)c * b->panel_step;
-            /* The first strip and the second fetch half a panel each. */
+            /* The first strip fetches a panel or, of AVX-512, half of one, and the second the other half. */
             const ag_real *ahead = r == 0 ? panel + b->ahead : r == t->rows && b->ahead ? panel + b->ahead + part : panel;
             ag_real *to = p->C + (size_t)r * ldc + c;
             if (p->N - c >= t->cols)
@@ -152,15 +158,15 @@ static void tile_alone(const product *p)
 void ag_gemm_one(bool ta, bool tb, int M, int N, int K, ag_real alpha, const ag_real *A, int lda, const ag_real *B, int ldb, ag_real beta,
                  ag_real *C, int ldc)
 {
-    enum { ROOM = 64 * 128, COLS = 32 }; /* little, since every page of it costs time where a product is small */
-    _Static_assert(ROOM >= COLS * DEPTH, "a block of one panel fits");
+    enum { ROOM = 64 * 128 }; /* little, since every page of it costs time where a product is small */
+    _Static_assert(ROOM >= MOST_COLS * DEPTH, "a block of one panel fits");
     _Alignas(64) ag_real panels[ROOM];
-    AG_CHECK(beta == 0 || alpha == 1, "ag_gemm_one: alpha %g and beta %g", (double)alpha, (double)beta);
+    AG_CHECK(beta == 0 || (beta == 1 && alpha == 1), "ag_gemm_one: alpha %g and beta %g", (double)alpha, (double)beta);
     if (!ag_k->tile || K == 0) {
         ag_blas_gemm(ta, tb, M, N, K, alpha, A, lda, B, ldb, beta, C, ldc);
         return;
     }
-    const int cols = ROOM / (K < DEPTH ? K : DEPTH) / COLS * COLS;
+    const int cols = ROOM / (K < DEPTH ? K : DEPTH) / MOST_COLS * MOST_COLS;
     for (int c = 0; c < N; c += cols) {
         const int n = N - c < cols ? N - c : cols;
         const product p = {.ta = ta,
@@ -212,6 +218,7 @@ static void tiles_run(const product *p, ag_tile_finish finish, void *context)
 void ag_gemm(bool ta, bool tb, int M, int N, int K, const ag_real *A, const ag_real *B, ag_real beta, ag_real *C, ag_tile_finish finish,
              void *context)
 {
+    AG_CHECK(beta == 0 || beta == 1, "ag_gemm: beta %g", (double)beta);
     const product p = {
         .ta = ta, .tb = tb, .M = M, .N = N, .K = K, .A = A, .B = B, .lda = ta ? M : K, .ldb = tb ? K : N, .ldc = N, .beta = beta, .C = C};
     if (M > 0 && N > 0) tiles_run(&p, finish, context);

@@ -161,6 +161,8 @@ ag_tensor *ag_node(ag_graph *g, const ag_op *op, int rank, const int *dim, ag_te
         y->in[i] = in[i];
         AG_CHECK(!in[i] || !in[i]->param || !in[i]->param->in_panels || op == &ag_op_linear || op == &ag_op_linear_act,
                  "%s: parameter %s is in panels, which affine maps alone read", op->name, in[i]->param->name);
+        AG_CHECK(!in[i] || !in[i]->param || !in[i]->param->n_log || op == &ag_op_gather,
+                 "%s: rows of parameter %s wait for their steps, which gather alone makes up for", op->name, in[i]->param->name);
         AG_CHECK(!in[i] || !in[i]->forgotten, "%s: the value of input %d was forgotten", op->name, i);
         y->wants_grad |= in[i] && in[i]->wants_grad;
     }
@@ -275,7 +277,8 @@ void ag_backward(ag_graph *g, ag_tensor *y, const ag_real *dy)
 
 ag_scope ag_scope_begin(ag_graph *g)
 {
-    return (ag_scope){.mark = ag_arena_here(&g->arena), .len = g->len};
+    ag_tensor *const result = take(g, sizeof *result);
+    return (ag_scope){.result = result, .mark = ag_arena_here(&g->arena), .len = g->len};
 }
 
 ag_tensor *ag_scope_end(ag_graph *g, ag_scope s, ag_tensor *result)
@@ -293,15 +296,14 @@ ag_tensor *ag_scope_end(ag_graph *g, ag_scope s, ag_tensor *result)
     ag_arena_rewind(&g->arena, s.mark);
     if (!made_here) return result;
 
-    /* A value stands in a buffer behind some tensor of the scope, so both move down in the order of the chain and neither is overwritten
-     * before it is read. */
+    /* The value becomes the first buffer behind the mark, where it stands or below, so it is read before it is overwritten. */
     memset(copy.in, 0, sizeof copy.in);
     copy.saved = copy.op ? NULL : copy.saved;
-    ag_tensor *moved = take(g, sizeof *moved);
-    *moved = copy;
     if (value_here) {
-        moved->val = value_take(g, moved);
-        memmove(moved->val, copy.val, ag_size(moved) * sizeof *moved->val);
+        const ag_real *from = copy.val;
+        copy.val = value_take(g, &copy);
+        memmove(copy.val, from, ag_size(&copy) * sizeof *copy.val);
     }
-    return moved;
+    *s.result = copy;
+    return s.result;
 }

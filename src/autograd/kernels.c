@@ -473,7 +473,7 @@ AG_INLINE ag_real flushed(ag_real x)
 
 static void adamw(size_t n, const ag_adamw *k, const ag_real *grad, ag_real *p, ag_real *m, ag_real *v)
 {
-    const ag_real keep = (ag_real)(1 - k->lr * k->weight_decay), clip = (ag_real)k->clip;
+    const ag_real keep = (ag_real)k->keep, clip = (ag_real)k->clip;
     const ag_real b1 = (ag_real)k->beta1, b2 = (ag_real)k->beta2, a1 = (ag_real)(1 - k->beta1), a2 = (ag_real)(1 - k->beta2);
     const ag_real step = (ag_real)(k->lr / k->correction1), unbias = (ag_real)(1 / sqrt(k->correction2)), eps = (ag_real)k->eps;
     if (grad) {

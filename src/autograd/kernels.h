@@ -11,7 +11,8 @@
 #include "tile.h"
 
 typedef struct ag_adamw { /* constants of one group in one step */
-    double lr, beta1, beta2, eps, weight_decay;
+    double lr, beta1, beta2, eps;
+    double keep;                     /* 1 - lr weight_decay: made in one place, so that every path has its bits */
     double correction1, correction2; /* 1 - beta1^t, 1 - beta2^t */
     double clip;                     /* factor on every gradient */
 } ag_adamw;
@@ -38,7 +39,7 @@ typedef struct ag_kernels {
     void (*layernorm_grad)(size_t C, const ag_real *dy, const ag_real *gain, const ag_real *normal, ag_real r, ag_real beta, ag_real *dx, ag_real *dgain, ag_real *dbias);
     /* factor[r n + c - c0] = 0 or scale for columns c0 .. c0+n-1 of r < rows: half-word c mod 8 of Philox block {c/8, c1 + r, c2, c3} is >= threshold. c0 is a multiple of 8. See ag_dropout. */
     void (*dropout_rows)(int rows, size_t n, uint32_t c0, const uint32_t key[2], uint32_t c1, uint32_t c2, uint32_t c3, uint32_t threshold, ag_real scale, ag_real *factor);
-    /* AdamW as PyTorch defines it: p *= 1 - lr wd; g = clip grad; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; p -= lr / correction1 * m / (sqrt(v / correction2) + eps). grad NULL: g = 0. Moments below the smallest normal number become 0. */
+    /* AdamW as PyTorch defines it: p *= keep; g = clip grad; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; p -= lr / correction1 * m / (sqrt(v / correction2) + eps). grad NULL: g = 0. Moments below the smallest normal number become 0. */
     void (*adamw)(size_t n, const ag_adamw *k, const ag_real *grad, ag_real *p, ag_real *m, ag_real *v);
     /* sum x^2, in double, in an order that depends on n alone. */
     double (*sum_squares)(size_t n, const ag_real *x);

@@ -90,7 +90,7 @@ static bool all_zero(size_t n, const ag_real *x)
 
 /* ---- rows that wait ---- */
 
-/* The steps first .. end-1 of the log, in which nothing touched the row. Where both moments are 0 such a step is p (1 - lr wd) to the bit,
+/* The steps first .. end-1 of the log, in which nothing touched the row. Where both moments are 0 such a step is keep p to the bit,
  * and nothing needs to be written but that. */
 static void row_catch_up(ag_param *p, size_t row, int first, int end)
 {
@@ -99,11 +99,11 @@ static void row_catch_up(ag_param *p, size_t row, int first, int end)
     const bool rests = first < end && all_zero(C, m) && all_zero(C, v);
     for (int s = first; s < end; s++) {
         const ag_adamw *k = &p->log[s];
-        if (!rests || !(k->eps > 0)) {
+        if (!rests) {
             ag_k->adamw(C, k, NULL, val, m, v);
             continue;
         }
-        const ag_real keep = (ag_real)(1 - k->lr * k->weight_decay);
+        const ag_real keep = (ag_real)k->keep;
         for (size_t c = 0; c < C && keep != 1; c++) val[c] = keep * val[c];
     }
     p->done_of_row[row] = end;
@@ -173,7 +173,7 @@ static ag_adamw constants_of(const step_constants *s, const ag_param *p)
 {
     ag_adamw k = s->k;
     k.lr = s->groups[p->group].lr * s->factor;
-    k.weight_decay = p->decay ? s->groups[p->group].weight_decay : 0;
+    k.keep = p->decay ? 1 - k.lr * s->groups[p->group].weight_decay : 1;
     return k;
 }
 
@@ -202,6 +202,7 @@ void ag_adamw_step(ag_params *ps, const ag_group *groups, int n_groups, double f
                    double norm, double clip)
 {
     AG_CHECK(ps->trained && t >= 1, "ag_adamw_step: step %lld%s", (long long)t, ps->trained ? "" : " before ag_params_train");
+    AG_CHECK((ag_real)eps > 0, "ag_adamw_step: eps %g", eps);
     const step_constants s = {
         .k = {.beta1 = beta1,
               .beta2 = beta2,

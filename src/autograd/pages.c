@@ -37,3 +37,9 @@ void ag_pages_large(void *at, size_t bytes)
     const size_t skip = to_large(at), whole = bytes > skip ? (bytes - skip) / AG_LARGE_PAGE * AG_LARGE_PAGE : 0;
     if (whole > 0) madvise((char *)at + skip, whole, MADV_HUGEPAGE); /* a wish: without it all is as right, and slower */
 }
+
+void ag_pages_small(void *at, size_t bytes)
+{
+    const size_t skip = (PAGE - (uintptr_t)at % PAGE) % PAGE, whole = bytes > skip ? (bytes - skip) / PAGE * PAGE : 0;
+    if (whole >= AG_LARGE_PAGE) madvise((char *)at + skip, whole, MADV_NOHUGEPAGE);
+}

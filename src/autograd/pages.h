@@ -13,5 +13,7 @@ void ag_pages_unmap(void *at, size_t bytes);
 /* Asks for large pages wherever one fits into the range: for memory that is used as a whole, since each takes its 2 MB at the first touch. A processor remembers the places of few pages,
  * and fetches ahead within one only. */
 void ag_pages_large(void *at, size_t bytes);
+/* The opposite, where the system would give large pages unasked: for memory of which few pages may be touched. */
+void ag_pages_small(void *at, size_t bytes);
 
 #endif

@@ -47,7 +47,7 @@ void ag_params_init(ag_params *ps)
 /* Values of p's own, if it has any. */
 static void val_free(ag_param *p)
 {
-    if (p->owns_val) block_free(p->val, p->in_panels ? ag_panels_size(p->dim[0], p->dim[1]) : p->size);
+    if (p->owns_val) block_free(p->val, p->in_panels ? p->panels_size : p->size);
 }
 
 void ag_params_free(ag_params *ps)
@@ -121,7 +121,7 @@ void ag_param_borrow(ag_param *p, const ag_real *val)
 void ag_param_view(ag_param *p, ag_param *of)
 {
     ag_param_borrow(p, of->val);
-    p->of = of;
+    p->of = of->of ? of->of : of;
 }
 
 void ag_param_pack(ag_param *p)
@@ -134,6 +134,7 @@ void ag_param_pack(ag_param *p)
     ag_panels_fill(p->dim[0], p->dim[1], p->val, panels);
     val_free(p);
     p->val = panels;
+    p->panels_size = size;
     p->owns_val = p->in_panels = true;
 }
 
@@ -160,11 +161,11 @@ static void sparse_start(ag_param *p, size_t rows_max)
     for (size_t r = 0; r < rows; r++) p->slot_of_row[r] = -1;
 }
 
-/* Large pages for the moments from..to-1 of the blocks. */
-static void moments_large(ag_params *ps, size_t from, size_t to)
+/* How the moments from..to-1 of the blocks lie. */
+static void moments_lie(ag_params *ps, void (*in_pages)(void *at, size_t bytes), size_t from, size_t to)
 {
-    ag_pages_large(ps->block_m + from, (to - from) * sizeof(ag_real));
-    ag_pages_large(ps->block_v + from, (to - from) * sizeof(ag_real));
+    in_pages(ps->block_m + from, (to - from) * sizeof(ag_real));
+    in_pages(ps->block_v + from, (to - from) * sizeof(ag_real));
 }
 
 void ag_params_train(ag_params *ps, size_t rows_max)
@@ -176,6 +177,7 @@ void ag_params_train(ag_params *ps, size_t rows_max)
         const ag_param *p = ps->at[i];
         AG_CHECK(p->val, "parameter %s: has no values", p->name);
         if (p->role == AG_FROZEN) continue;
+        AG_CHECK(!p->in_panels, "parameter %s: in panels, it predicts only", p->name);
         AG_CHECK(p->role == AG_DENSE || p->rank == 2, "parameter %s: row-sparse with rank %d", p->name, p->rank);
         AG_CHECK(p->group >= 0, "parameter %s: group %d", p->name, p->group);
         if (p->group >= groups) groups = p->group + 1;
@@ -203,14 +205,15 @@ void ag_params_train(ag_params *ps, size_t rows_max)
             p->grad = ps->block_grad + grad_at;
             if (p->role == AG_SPARSE) sparse_start(p, rows_max);
             if (p->role == AG_SPARSE) { /* of whose moments a run may touch few rows */
-                moments_large(ps, dense_at, at);
+                moments_lie(ps, ag_pages_large, dense_at, at);
                 dense_at = at + aligned(p->size);
+                moments_lie(ps, ag_pages_small, at, dense_at);
             }
             at += aligned(p->size);
             grad_at += aligned(grad_size(p, rows_max));
         }
     }
-    moments_large(ps, dense_at, at);
+    moments_lie(ps, ag_pages_large, dense_at, at);
 }
 
 void ag_params_zero_grad(ag_params *ps)

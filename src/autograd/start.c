@@ -99,8 +99,11 @@ int ag_start(int threads, struct err *e)
                        "this OpenBLAS (%s) does not share OpenMP's threads, so it would fight with ours or compute wrongly: install "
                        "libopenblas-openmp-dev (and choose it with `update-alternatives --config libopenblas.so.0-x86_64-linux-gnu`)",
                        ag_blas_config());
-    const ag_kernels *const *form = ag_kernel_forms();
-    while (*form) ag_k = *form++;
+    const ag_kernels *const *forms = ag_kernel_forms();
+    int best = 0;
+    while (forms[best + 1]) best++;
+    ag_k = forms[best];
+    if (ag_k->tile) ag_gemm_fits(ag_k->tile);
     n_threads = threads;
     ag_blas_single_thread();
     return products_are_right(e);

@@ -1,5 +1,6 @@
 /* tile.h - the inside of a product C = A B of float matrices: one tile of C, and its operands brought into order. tile.c is compiled once for each kind of processor that has one (AVX2 + FMA, AVX-512);
- * gemm.c cuts products into tiles. Where there is none (ag_k->tile NULL: other processors, the double build) products are OpenBLAS's, tile by tile, which is the plain form that this one is held to.
+ * gemm.c cuts products into tiles. Where there is none (ag_k->tile NULL: other processors, the double build) products are OpenBLAS's, tile by tile, which is the plain form. Both are held to sums in double: an element is within
+ * (K + 2) u sum_k |A(r,k) B(k,c)| of the true one, u = 2^-24 (tests/autograd/test_gemm.c).
  *
  * A panel holds `cols` columns of B for `depth` steps of the sum: panel[k][c], 64-byte aligned, columns that B does not have are 0. A strip holds rows of A: strip[k][r].
  * An element of C is acc = 0; acc = fma(A(r,k), B(k,c), acc) for k in order; then c + acc where something is added to: so its bytes depend neither on the tile it lies in nor on its neighbours.

@@ -33,16 +33,21 @@ static void use_pages(ag_real *block, size_t n)
     x[n - 1] = x[n - 1];
 }
 
+static void use_rows(const ag_param *p, int64_t n, const int32_t *row)
+{
+    const size_t C = (size_t)p->dim[1];
+    for (int64_t k = 0; k < n; k++) {
+        use_pages(p->m + (size_t)row[k] * C, C);
+        use_pages(p->v + (size_t)row[k] * C, C);
+    }
+}
+
 static void use_moments(const struct trainer *t)
 {
-    const struct encoded *x = &t->splits[SPLIT_TRAIN].encoded;
-    const ag_param *word = t->model.bert.word;
-    if (word->role != AG_SPARSE) return;
-    const size_t C = (size_t)word->dim[1];
-    for (int64_t k = 0; k < pieces_of(x); k++) {
-        use_pages(word->m + (size_t)x->ids[k] * C, C);
-        use_pages(word->v + (size_t)x->ids[k] * C, C);
-    }
+    const struct split *train = &t->splits[SPLIT_TRAIN];
+    const ag_param *word = t->model.bert.word, *caption = t->model.caption.word;
+    if (word->role == AG_SPARSE) use_rows(word, pieces_of(&train->encoded), train->encoded.ids);
+    if (caption && caption->role == AG_SPARSE) use_rows(caption, train->visual.start[train->visual.n_tweets], train->visual.ids);
 }
 
 /* ---- steps ---- */
@@ -72,7 +77,7 @@ static struct sized *sort_batches(const struct batch_plan *plan, const struct en
     return all;
 }
 
-/* At the full learning rates, since AdamW passes over some rows where a rate is 0. */
+/* At the full learning rates, as most steps nearly have them. */
 static int step(struct trainer *t, int batch, int64_t *pieces, struct err *e)
 {
     const int32_t *start = t->plan.start + batch;

@@ -4,7 +4,8 @@
  * the other arguments, and is NULL after a failure. Nothing prints, reads stdin or ends the process; running out of memory for a batch is
  * an error like others, after which the model works on.
  *
- * Every thread may call every function, but nerve_set_log. Calls on one model wait for each other; each uses all threads by itself.
+ * Every thread with a stack of 1 MB may call every function, but nerve_set_log. Calls on one model wait for each other; each uses all
+ * threads by itself.
  */
 #ifndef NERVE_H
 #define NERVE_H

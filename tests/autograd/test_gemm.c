@@ -116,6 +116,22 @@ static void every_shape_and_transposition_is_right(void **state)
     }
 }
 
+/* Every last strip and every last panel of both forms, after none and after one. */
+static void every_edge_of_a_tile_is_right(void **state)
+{
+    start(2, *state);
+    for (int M = 1; M <= 25; M++) {
+        for (int N = 1; N <= 65; N += M % 2 + 1) {
+            for (int form = 0; form < 4; form++) {
+                product p = product_make(form & 1, form & 2, (shape){M, N, 19});
+                product_run(&p, 1, NULL, NULL);
+                assert_product(&p, 1, 1);
+                product_free(&p);
+            }
+        }
+    }
+}
+
 static void beta_0_does_not_read_c(void **state)
 {
     start(2, *state);
@@ -293,6 +309,7 @@ static const struct {
     bool tiled; /* OpenBLAS does not promise it */
 } CLAIMS[] = {
     CLAIM(every_shape_and_transposition_is_right, false),
+    CLAIM(every_edge_of_a_tile_is_right, false),
     CLAIM(beta_0_does_not_read_c, false),
     CLAIM(a_nan_reaches_its_row_and_no_other, false),
     CLAIM(bytes_do_not_depend_on_the_number_of_threads, false),

@@ -129,7 +129,7 @@ static void parameters_without_elements_are_fine(void **state)
     scalar->grad[0] = 3;
     scalar->has_grad = true;
     assert_true(ag_grad_norm(&ps) == 3);
-    ag_adamw_step(&ps, &(ag_group){0.5, 0}, 1, 1, 1, 0.9, 0.999, 0, 3, 0);
+    ag_adamw_step(&ps, &(ag_group){0.5, 0}, 1, 1, 1, 0.9, 0.999, 1e-8, 3, 0);
     assert_true(scalar->val[0] > 1.4999 && scalar->val[0] < 1.5001);
     ag_params_free(&ps);
 }
@@ -158,6 +158,7 @@ static void wrong_use_is_told_with_the_parameter(void **state)
     ag_sparse_row(table, 1);
     assert_panics("parameter table: a step touches more than 2 rows", ag_sparse_row(table, 2));
     assert_panics("parameter table: group 2 of 2", ag_adamw_step(&ps, (const ag_group[2]){{0, 0}}, 2, 1, 1, 0.9, 0.999, 1e-8, 0, 0));
+    assert_panics("ag_adamw_step: eps 0", ag_adamw_step(&ps, (const ag_group[3]){{0, 0}}, 3, 1, 1, 0.9, 0.999, 0, 0, 0));
     assert_panics("ag_adamw_step: step 0", ag_adamw_step(&ps, NULL, 0, 1, 0, 0.9, 0.999, 1e-8, 0, 0));
     assert_panics("ag_schedule_linear: step 3, warm-up 1 of 3 steps", (void)ag_schedule_linear(3, 1, 3));
     assert_panics("ag_schedule_cosine: step 0, warm-up 4 of 3 steps", (void)ag_schedule_cosine(0, 4, 3));

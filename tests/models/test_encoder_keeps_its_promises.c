@@ -324,6 +324,27 @@ static void prediction_holds_the_activations_of_one_layer(void **state)
     assert_true(peak_of(8, -1) < reals * sizeof(ag_real) * 5 / 4);
 }
 
+/* q, k, v, the context, the normalised rows of both LayerNorms, and what goes into the activation; beside them numbers a row. */
+static void a_layer_in_training_holds_what_backward_cannot_make_again_at_little_cost(void **state)
+{
+    (void)state;
+    const size_t rows = (size_t)START[B] * (6 * WIDTH + INNER) * sizeof(ag_real),
+                 most = rows + (size_t)START[B] * WIDTH / 2 * sizeof(ag_real);
+    for (int order = ENCODER_POST_NORM; order <= ENCODER_PRE_NORM; order++) {
+        size_t held[2];
+        for (int i = 0; i < 2; i++) {
+            struct model *m = model_new(2 + i, 0, 0.1);
+            m->bert.encoder.shape.order = (enum encoder_order)order;
+            int32_t start[B + 1];
+            forward(m, 0, B, start, true, 0);
+            held[i] = m->g.arena.used;
+            model_free(m);
+        }
+        if (!(held[1] > held[0] && held[1] - held[0] < most))
+            fail_msg("a layer holds %zu bytes, its rows take %zu", held[1] - held[0], rows);
+    }
+}
+
 static void frozen_layers_below_those_that_train_hold_nothing(void **state)
 {
     (void)state;
@@ -503,6 +524,7 @@ int main(void)
         cmocka_unit_test(frozen_layers_keep_no_tape),
         cmocka_unit_test(freezing_leaves_the_loss_and_the_other_gradients_as_they_are),
         cmocka_unit_test(prediction_holds_the_activations_of_one_layer),
+        cmocka_unit_test(a_layer_in_training_holds_what_backward_cannot_make_again_at_little_cost),
         cmocka_unit_test(frozen_layers_below_those_that_train_hold_nothing),
         cmocka_unit_test(after_the_first_step_none_allocates),
     };

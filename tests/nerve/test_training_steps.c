@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "evaluate.h"
+#include "model_store.h"
 #include "synth.h"
 #include "temporary.h"
 #include "trainer.h"
@@ -52,7 +53,8 @@ static void open_trainer(struct nerve_config *c, struct trainer *t, const char *
     if (code) fail_msg("%s", e.text);
 }
 
-static struct step_result next_step(struct trainer *t)
+/* Rows of the word embeddings may wait for their steps behind it. */
+static struct step_result next_step_unsettled(struct trainer *t)
 {
     struct err e = {0};
     int n;
@@ -61,6 +63,12 @@ static struct step_result next_step(struct trainer *t)
     if (trainer_next(t, &n, &tweets, &factor, &e)) fail_msg("%s", e.text);
     struct step_result r;
     if (trainer_step(t, n, tweets, factor, &r, &e)) fail_msg("%s", e.text);
+    return r;
+}
+
+static struct step_result next_step(struct trainer *t)
+{
+    const struct step_result r = next_step_unsettled(t);
     ag_params_settle(&t->model.params); /* tests read values as they lie */
     return r;
 }
@@ -236,6 +244,36 @@ static void the_largest_batch_changes_no_parameter(void **state)
     trainer_close(&t);
 }
 
+/* Both ways of loading, onto rows that wait for steps: those steps were another run's. */
+static void what_is_loaded_makes_none_of_the_steps_that_rows_waited_for(void **state)
+{
+    (void)state;
+    static struct nerve_config c;
+    char path[PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/early.h5", directory);
+    for (int whole = 0; whole < 2; whole++) {
+        struct trainer t;
+        struct checkpoint *file;
+        struct err e = {0};
+        size_t n;
+        open_trainer(&c, &t, NULL);
+        next_step(&t);
+        if (trainer_save(&t, path, true, &e)) fail_msg("%s", e.text);
+        float *saved = values_of(&t, &n);
+        for (int k = 0; k < 3; k++) next_step_unsettled(&t);
+        assert_true(t.model.bert.word->n_log > 0);
+        if (checkpoint_open(path, &file, &e) || (whole ? trainer_load(&t, file, path, &e) : trainer_load_parameters(&t, file, &e)))
+            fail_msg("%s", e.text);
+        ag_params_settle(&t.model.params);
+        float *loaded = values_of(&t, &n);
+        assert_memory_equal(loaded, saved, n * sizeof *loaded);
+        checkpoint_close(file);
+        trainer_close(&t);
+        free(saved);
+        free(loaded);
+    }
+}
+
 static void a_loss_that_is_not_finite_skips_the_step_and_changes_nothing(void **state)
 {
     static struct nerve_config c;
@@ -408,6 +446,7 @@ int main(void)
         cmocka_unit_test(the_schedule_is_the_one_of_the_config),
         cmocka_unit_test(after_the_largest_batch_no_step_allocates),
         cmocka_unit_test(the_largest_batch_changes_no_parameter),
+        cmocka_unit_test(what_is_loaded_makes_none_of_the_steps_that_rows_waited_for),
         cmocka_unit_test(a_loss_that_is_not_finite_skips_the_step_and_changes_nothing),
         cmocka_unit_test(frozen_layers_do_not_move_and_the_others_do),
         cmocka_unit_test(eight_tweets_are_learned_by_heart_with_a_crf),
