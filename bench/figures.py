@@ -41,10 +41,14 @@ class Work(typing.NamedTuple):
 TRAIN, TRAIN_1, PREDICT, ONE, LONG = 'nerve train', 'nerve train, 1 thread', 'nerve predict', 'nerve predict one', 'nerve train 512'
 PT_DEFAULT, PT_FUSED, PT_LONGEST, PT_LONG = 'PyTorch train, AdamW', 'PyTorch train, AdamW fused', 'PyTorch train, longest', 'PyTorch train 512'
 PT_PREDICT, ORT_PREDICT, ORT_ONE = 'PyTorch predict', 'ONNX Runtime predict', 'ONNX Runtime predict one'
+LONG_PLAIN, PT_LONG_PLAIN = 'nerve train 512, attention without dropout', 'PyTorch train 512, attention without dropout'
 FEATURES, PT_FEATURES, START = 'nerve features', 'PyTorch features', 'nerve start'
 
 # The order in which a round goes through the measures of a shape, so that those that are compared stand together; every second round goes backwards.
-ORDER = [PT_LONGEST, PT_DEFAULT, TRAIN, PT_FUSED, TRAIN_1, LONG, PT_LONG, PT_PREDICT, PREDICT, ORT_PREDICT, ORT_ONE, ONE, FEATURES, PT_FEATURES, START]
+ORDER = [PT_LONGEST, PT_DEFAULT, TRAIN, PT_FUSED, TRAIN_1, LONG, PT_LONG, LONG_PLAIN, PT_LONG_PLAIN, PT_PREDICT, PREDICT, ORT_PREDICT, ORT_ONE, ONE, FEATURES, PT_FEATURES, START]
+
+# What is measured once beside a measure: PyTorch on batches of any length, and 512 pieces where PyTorch's fused attention serves.
+BESIDE = {PT_DEFAULT: [PT_LONGEST], PT_LONG: [LONG_PLAIN, PT_LONG_PLAIN]}
 
 
 def rate(name, shape, key, peers, required, aim):
@@ -90,10 +94,10 @@ def chosen(names):
 
 
 def schedule(works, number):
-    """The measures of round `number` (from 0), each once; in the first one also what random batches cost PyTorch, to be told beside."""
+    """The measures of round `number` (from 0), each once; in the first one also those that are told beside the table."""
     needed = {measure for work in works for measure in work.measures()}
     if number == 0:
-        needed |= {(shape, PT_LONGEST) for shape, key in needed if key == PT_DEFAULT}
+        needed |= {(shape, beside) for shape, key in needed for beside in BESIDE.get(key, [])}
     todo = [(shape, key) for shape in (MINILM, BERT, VIT) for key in ORDER if (shape, key) in needed]
     return todo[::-1] if number % 2 else todo
 
@@ -134,6 +138,19 @@ def table(rows):
     widths = [max(len(line[k]) for line in cells) for k in range(len(cells[0]))]
     return ['  '.join(cell.rjust(width) if k in right else cell.ljust(width) for k, (cell, width) in enumerate(zip(line, widths, strict=True))).rstrip()
             for line in cells]
+
+
+def beside(measured):
+    """Lines about what a first round measured beside the table."""
+    lines = []
+    for (shape, key), figure in measured.items():
+        if key == PT_LONGEST:
+            lines.append(f'{shape}: PyTorch, AdamW, tweets in an order of chance, each batch padded to its longest: {figure["tokens_per_s"]:.4g} tokens/s (one measure)')
+        if key == PT_LONG_PLAIN:
+            mine = measured[shape, LONG_PLAIN]
+            lines.append(f'{shape}: train-512 with no dropout in attention, where PyTorch has a fused kernel: {mine["tokens_per_s"]:.4g} tokens/s and {mine["peak_mb"]:.0f} MB '
+                         f'against {figure["tokens_per_s"]:.4g} and {figure["peak_mb"]:.0f} (one measure)')
+    return lines
 
 
 def quiet(sgemm, others, steal):

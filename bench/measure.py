@@ -10,6 +10,8 @@ import os
 import pathlib
 import re
 import resource
+import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -20,18 +22,19 @@ import figures
 from figures import BERT, MINILM, VIT
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BUILD = ROOT / 'build'
-PEERS = pathlib.Path(os.environ.get('NERVE_PEERS') or BUILD / 'bench' / 'peers').absolute()
+BUILD = ROOT / 'build-bench'  # of its own: what others build stays as it is
+PEERS = pathlib.Path(os.environ.get('NERVE_PEERS') or ROOT / 'build' / 'bench' / 'peers')
 LENGTHS = ROOT / 'bench' / 'twitter2017.lengths'
 LIMIT_S = 45 * 60  # no round begins that would not end by then
 THREADS = 2
 PICTURES = 100
-STARTS = 5
+STARTS = 20
 NERVE_SHAPE = {MINILM: 'minilm', BERT: 'bert-base'}
 BATCHES = {MINILM: 16, BERT: 8}  # of a round of training or prediction: some seconds
-MOST_MB = {(BERT, figures.PT_LONG): 14000, (MINILM, figures.PT_LONG): 6000}  # what the largest measures take
+MOST_MB = {(BERT, figures.PT_LONG): 15500, (MINILM, figures.PT_LONG): 6500}  # what the largest measures take
 VERSIONS = ['torch', 'onnxruntime', 'transformers', 'numpy', 'pillow']
-# How threads wait may be said, for all programs alike: on a busy machine OMP_WAIT_POLICY=passive keeps them from taking each other's processor.
+# How threads wait may be said, for all programs alike: on a busy machine OMP_WAIT_POLICY=passive keeps them from taking each other's processor. What else
+# is said to OpenMP, MKL and OpenBLAS is taken away, OpenBLAS's core type among it: each library runs as it chooses for this processor.
 WAITING = 'OMP_WAIT_POLICY'
 ENVIRONMENT = {name: value for name, value in os.environ.items()
                if name == WAITING or not name.startswith(('OMP_', 'GOMP_', 'KMP_', 'MKL_', 'OPENBLAS_'))} | {'PYTHONDONTWRITEBYTECODE': '1'}
@@ -41,35 +44,49 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def fail(text):
-    say(f'bench/run: {text}')
-    sys.exit(70)
+class Failed(Exception):
+    """A measure, or what it needs, went wrong: the message is for the user."""
 
 
 def call(command, **more):
     """Runs a program to its end; its stdout and stderr."""
     command = [str(part) for part in command]
     done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, text=True, capture_output=True, check=False, **more)
+    if done.returncode == -signal.SIGKILL:
+        raise Failed(f'`{" ".join(command)}` was killed: by the system where memory ran out')
     if done.returncode != 0:
-        fail(f'`{" ".join(command)}` ended with {done.returncode}:\n{(done.stderr or done.stdout)[-2000:]}')
+        raise Failed(f'`{" ".join(command)}` ended with {done.returncode}:\n{(done.stderr or done.stdout)[-2000:]}')
     return done.stdout, done.stderr
 
 
 def prepare(works):
     """Builds nerve, and installs the peers where a work needs them."""
-    for command in (['tools/configure', 'build', '-Dbuildtype=release', '-Db_sanitize=none'],
-                    ['ninja', '--quiet', '-C', 'build', 'nerve', 'bench/sgemm', 'tests/support/write_clip'],
+    for command in (['tools/deps'], ['tools/configure', BUILD.name], ['ninja', '--quiet', '-C', BUILD.name, 'nerve', 'bench/sgemm', 'tests/support/write_clip'],
                     *([['bench/setup']] if needs_peers(works) else [])):
         if subprocess.run(command, cwd=ROOT, stdout=sys.stderr, check=False).returncode != 0:
-            fail(f'`{" ".join(command)}` failed, see above')
+            raise Failed(f'`{" ".join(command)}` failed, see above')
 
 
-def check_memory(works):
-    available = int(re.search(r'MemAvailable: *(\d+) kB', pathlib.Path('/proc/meminfo').read_text())[1]) / 1024
+def available_mb():
+    """Of the machine, or of the control group that holds us to less."""
+    free = int(re.search(r'MemAvailable: *(\d+) kB', pathlib.Path('/proc/meminfo').read_text())[1]) / 1024
+    group = pathlib.Path('/sys/fs/cgroup') / pathlib.Path('/proc/self/cgroup').read_text().rsplit('::', 1)[-1].strip().lstrip('/')
+    try:
+        return min(free, (int((group / 'memory.max').read_text()) - int((group / 'memory.current').read_text())) / 2**20)
+    except (OSError, ValueError):
+        return free
+
+
+def fitting(works, available):
+    """The works for which there is memory, and a line for each of the others."""
+    fits, left_out = [], []
     for work in works:
         needed = max(MOST_MB.get(measure, 0) for measure in work.measures())
-        if needed > available:
-            fail(f'{work.name}/{work.shape} takes {needed / 1000:.0f} GB in PyTorch, and {available / 1000:.1f} are free: name the other works with --works')
+        if needed <= available:
+            fits.append(work)
+        else:
+            left_out.append(f'{work.name}/{work.shape} is left out: it takes {needed / 1000:.1f} GB in PyTorch, and {available / 1000:.1f} are free')
+    return fits, left_out
 
 
 def needs_peers(works):
@@ -137,9 +154,9 @@ class Bench:
         call([BUILD / 'nerve', 'train', 'configs/synth-text.yaml', f'data.dir={data}', 'model.layers=6', 'model.width=384', 'model.heads=12', 'model.inner=1536',
               'train.max_steps=1', '--out', data / 'run'])
 
-    def nerve(self, shape, work, batches, batch, lengths=LENGTHS, threads=THREADS):
+    def nerve(self, shape, work, batches, batch, *keys, lengths=LENGTHS, threads=THREADS):
         out, _ = call([BUILD / 'nerve', 'bench', work, '--json', '--shape', NERVE_SHAPE[shape], '--lengths', lengths, '--batch', batch, '--batches', batches,
-                       '--threads', threads, 'model.crf=false'])
+                       '--threads', threads, 'model.crf=false', *keys])
         measured = json.loads(out)
         return measured | {'limit': measured['tokens_per_s'] / measured['share_of_sgemm']}
 
@@ -153,7 +170,7 @@ class Bench:
                         f'train.threads={THREADS}', '--out', self.folder / 'features.h5', '--force'])
         found = re.search(r'^\d+ pictures in .* s: ([\d.]+)/s; peak memory (\d+) MB$', said, re.MULTILINE)
         if not found:
-            fail(f'`nerve features` did not say how fast it was: {said[-500:]}')
+            raise Failed(f'`nerve features` did not say how fast it was: {said[-500:]}')
         return {'pictures_per_s': float(found[1]), 'peak_mb': float(found[2])}
 
     def pytorch_features(self):
@@ -170,10 +187,14 @@ class Bench:
                 begin = time.perf_counter()
                 with subprocess.Popen([BUILD / 'nerve', 'predict', '--model', self.folder / 'start' / 'run', '--format', 'jsonl', '--threads', str(THREADS)],
                                       env=ENVIRONMENT, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as program:
-                    answer = program.stdout.readline()
+                    try:
+                        answer = program.stdout.readline()
+                    except BaseException:
+                        program.kill()
+                        raise
                     seconds.append(time.perf_counter() - begin)
             if not answer or program.returncode != 0:
-                fail('`nerve predict` gave no answer')
+                raise Failed('`nerve predict` gave no answer')
         return {'seconds': statistics.median(seconds[1:])}
 
     def take(self, shape, key):
@@ -182,13 +203,15 @@ class Bench:
         ways = {
             figures.TRAIN: lambda: self.nerve(shape, 'train', n, 16),
             figures.TRAIN_1: lambda: self.nerve(shape, 'train', n, 16, threads=1),
-            figures.LONG: lambda: self.nerve(shape, 'train', 1, 16, long),
+            figures.LONG: lambda: self.nerve(shape, 'train', 1, 16, lengths=long),
+            figures.LONG_PLAIN: lambda: self.nerve(shape, 'train', 1, 16, 'model.dropout_attention=0', lengths=long),
             figures.PREDICT: lambda: self.nerve(shape, 'predict', n, 32),
-            figures.ONE: lambda: self.nerve(shape, 'predict', 64, 1, short),
+            figures.ONE: lambda: self.nerve(shape, 'predict', 64, 1, lengths=short),
             figures.PT_DEFAULT: lambda: self.peer('pytorch_train', shape, n, 16, '--optimizer', 'default'),
             figures.PT_FUSED: lambda: self.peer('pytorch_train', shape, n, 16),
             figures.PT_LONGEST: lambda: self.peer('pytorch_train', shape, n, 16, '--optimizer', 'default', '--padding', 'longest'),
             figures.PT_LONG: lambda: self.peer('pytorch_train', shape, 1, 16, lengths=long),
+            figures.PT_LONG_PLAIN: lambda: self.peer('pytorch_train', shape, 1, 16, '--attention-dropout', '0', lengths=long),
             figures.PT_PREDICT: lambda: self.peer('pytorch_predict', shape, n, 32),
             figures.ORT_PREDICT: lambda: self.peer('onnxruntime_predict', shape, n, 32, '--model', self.onnx(shape)),
             figures.ORT_ONE: lambda: self.peer('onnxruntime_predict', shape, 64, 1, '--model', self.onnx(shape), lengths=short),
@@ -212,16 +235,21 @@ UNITS = {'tokens_per_s': 'tokens/s', 'pictures_per_s': 'pictures/s', 'seconds': 
 
 
 def run_rounds(bench, works, n):
-    rounds, slowest, begin = [], 0, time.monotonic()
+    """Rounds that were measured to their end, the seconds they took, and why there are no more of them: '' where all there are."""
+    rounds, slowest, begin, why = [], 0, time.monotonic(), ''
     for number in range(n):
         start = time.monotonic()
         if rounds and start - begin + slowest > LIMIT_S:
             say(f'{len(rounds)} rounds of {n}: one more would not end within {LIMIT_S // 60} minutes')
             break
         say(f'round {number + 1} of {n}')
-        rounds.append({measure: bench.take(*measure) for measure in figures.schedule(works, number)})
+        try:
+            rounds.append({measure: bench.take(*measure) for measure in figures.schedule(works, number)})
+        except (Failed, KeyboardInterrupt) as e:
+            why = str(e) or 'interrupted'
+            break
         slowest = max(slowest, time.monotonic() - start)
-    return rounds, time.monotonic() - begin
+    return rounds, time.monotonic() - begin, why
 
 
 def machine_of(bench, works, rounds, seconds, load):
@@ -234,13 +262,9 @@ def machine_of(bench, works, rounds, seconds, load):
     return machine | figures.quiet(bench.sgemm, bench.others, bench.steal)
 
 
-def report(machine, rows, rounds):
-    lines = figures.table(rows)
-    for (shape, key), measured in rounds[0].items():
-        if key == figures.PT_LONGEST:
-            lines.append(f'{shape}: PyTorch, AdamW, tweets in an order of chance, each batch padded to its longest: '
-                         f'{measured["tokens_per_s"]:.4g} tokens/s (one measure)')
-    lines += ['', f'{machine["processor"]}, {machine["threads"]} threads, {machine["kernels"]} kernels; {machine["blas"]}',
+def report(machine, rows, beside):
+    lines = figures.table(rows) + beside
+    lines += ['', f'{machine["processor"]}, {machine["threads"]} threads, {machine["kernels"]} kernels; {machine["blas"]}, core type {machine["core_type"]}',
               f'sgemm beside the measures: {machine["sgemm_gflops"]:g} GFLOP/s ({machine["sgemm_gflops_min"]:g} to {machine["sgemm_gflops_max"]:g}); '
               f'rounds {machine["rounds"]}, {machine["seconds"] / 60:.0f} minutes, {machine["date"]}']
     if 'peers' in machine:
@@ -250,8 +274,51 @@ def report(machine, rows, rounds):
     return lines
 
 
+def sweep(folder):
+    """Folders of runs that were killed."""
+    for left in folder.glob('run-*'):
+        pid = left.name.split('-')[1]
+        if pid.isdigit() and not pathlib.Path('/proc', pid).exists():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def stopped(number, _):
+    sys.exit(128 + number)
+
+
+def measured(args, works):
+    load = os.getloadavg()[0]
+    works, left_out = fitting(works, available_mb())
+    for line in left_out:
+        say(f'bench/run: {line}')
+    if not works:
+        raise Failed('there is memory for none of these works')
+    prepare(works)
+    (BUILD / 'bench').mkdir(exist_ok=True)
+    sweep(BUILD / 'bench')
+    with tempfile.TemporaryDirectory(prefix=f'run-{os.getpid()}-', dir=BUILD / 'bench') as folder:
+        bench = Bench(folder, works)
+        rounds, seconds, why = run_rounds(bench, works, args.rounds)
+        if not rounds:
+            raise Failed(why)
+        machine = machine_of(bench, works, rounds, seconds, load)
+    rows = [figures.figures_of(work, rounds) for work in works]
+    if why:
+        left_out.append(f'rounds ended early: {why}')
+    print('\n'.join(report(machine, rows, figures.beside(rounds[0]) + left_out)), file=sys.stderr if args.json else sys.stdout)
+    if args.json:
+        print(json.dumps({'machine': machine, 'works': rows}, indent=2))
+    return why
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.print_usage(sys.stderr)
+        self.exit(64, f'bench/run: {message}\n')
+
+
 def main():
-    parser = argparse.ArgumentParser(prog='bench/run', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog='bench/run', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.add_argument('--rounds', type=int, default=5, help='default 5; fewer where they would take over 45 minutes')
     parser.add_argument('--works', nargs='+', default=[], metavar='WORK', help='NAME or NAME/SHAPE, as in train-fused/MiniLM; default: all')
@@ -262,22 +329,21 @@ def main():
         parser.error(str(e))
     if args.rounds < 1:
         parser.error('--rounds must be at least 1')
-    check_memory(works)
-    load = os.getloadavg()[0]
-    prepare(works)
-    (BUILD / 'bench').mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=BUILD / 'bench') as folder:
-        bench = Bench(folder, works)
-        rounds, seconds = run_rounds(bench, works, args.rounds)
-        machine = machine_of(bench, works, rounds, seconds, load)
-    rows = [figures.figures_of(work, rounds) for work in works]
-    print('\n'.join(report(machine, rows, rounds)), file=sys.stderr if args.json else sys.stdout)
-    if args.json:
-        print(json.dumps({'machine': machine, 'works': rows}, indent=2))
+    processors = len(os.sched_getaffinity(0))
+    signal.signal(signal.SIGTERM, stopped)
+    signal.signal(signal.SIGHUP, stopped)
+    try:
+        if processors < THREADS:
+            raise Failed(f'{THREADS} threads are measured, and this process may use {processors} processor')
+        why = measured(args, works)
+    except Failed as e:
+        why = str(e)
+    except KeyboardInterrupt:
+        why = 'interrupted'
+    if why:
+        say(f'bench/run: {why}')
+        sys.exit(130 if why == 'interrupted' else 70)
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
+    main()

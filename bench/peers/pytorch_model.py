@@ -6,13 +6,14 @@ import work
 
 
 class Tagger(torch.nn.Module):
-    def __init__(self, shape, attention='sdpa'):
+    def __init__(self, shape, attention='sdpa', attention_dropout=.1):
         super().__init__()
         torch.manual_seed(1)
         sizes = work.SHAPES[shape]
         self.encoder = BertModel(
             BertConfig(vocab_size=work.VOCABULARY, hidden_size=sizes['width'], num_hidden_layers=sizes['layers'], num_attention_heads=sizes['heads'],
-                       intermediate_size=4 * sizes['width'], max_position_embeddings=work.POSITIONS, attn_implementation=attention),
+                       intermediate_size=4 * sizes['width'], max_position_embeddings=work.POSITIONS, attention_probs_dropout_prob=attention_dropout,
+                       attn_implementation=attention),
             add_pooling_layer=False)
         self.dropout = torch.nn.Dropout(.1)
         self.classifier = torch.nn.Linear(sizes['width'], work.TAGS)

@@ -1,7 +1,7 @@
 """work.py - the work that nerve and its peers are measured on: the same shapes, lengths, batches, and rule of how long to measure.
 
-It follows src/nerve/bench.c: random weights, tweets whose lengths are the quantiles (k + 1/2) / n of a list and whose word pieces are drawn as
-words occur, and rounds of batches for SECONDS, the first one not counted. Needs numpy alone: a peer's memory is what the peer needs.
+It follows src/nerve/bench.c: random weights, batches of neighbours in a list of lengths, word pieces that are drawn as words occur, and rounds of batches
+for SECONDS, the first one not counted. Needs numpy alone: a peer's memory is what the peer needs.
 """
 import argparse
 import json
@@ -10,6 +10,8 @@ import resource
 import time
 
 import numpy
+
+import tweets
 
 SHAPES = {'minilm': {'layers': 6, 'width': 384, 'heads': 12}, 'bert-base': {'layers': 12, 'width': 768, 'heads': 12}}
 VOCABULARY, POSITIONS, TAGS = 30522, 512, 9
@@ -42,13 +44,14 @@ class Tweet:
 
 def batches(args, order='sorted'):
     """Lists of tweets: by length, or in an order of chance."""
-    lengths = sorted(int(line) for line in args.lengths.read_text().split())
-    n = args.batch * args.batches
     random = numpy.random.default_rng(1)
-    tweets = [Tweet(lengths[int((i + .5) * len(lengths) / n)], random) for i in range(n)]
-    if order != 'sorted':
-        tweets = [tweets[i] for i in random.permutation(n)]
-    return [tweets[i:i + args.batch] for i in range(0, n, args.batch)]
+    lengths = tweets.lengths_of([int(line) for line in args.lengths.read_text().split()], args.batch, args.batches)
+    chosen = [[Tweet(pieces, random) for pieces in batch] for batch in lengths]
+    if order == 'sorted':
+        return chosen
+    flat = [tweet for batch in chosen for tweet in batch]
+    order = random.permutation(len(flat))
+    return [[flat[i] for i in order[at:at + args.batch]] for at in range(0, len(flat), args.batch)]
 
 
 def padded(batch):

@@ -160,6 +160,25 @@ void ag_param_settle_rows(ag_param *p, int n, const int32_t *row)
     pieces_run(&all);
 }
 
+/* Reads and writes a number of every page. */
+static void touch(ag_real *block, size_t n)
+{
+    enum { STEP = 1024 }; /* reals: no more than a page has */
+    volatile ag_real *x = block;
+    for (size_t k = 0; k < n; k += STEP) x[k] = x[k];
+    x[n - 1] = x[n - 1];
+}
+
+void ag_param_touch_moments(ag_param *p, int64_t n, const int32_t *row)
+{
+    const size_t C = (size_t)p->dim[1];
+    AG_CHECK(p->role == AG_SPARSE && p->m, "parameter %s: not a row-sparse one in training", p->name);
+    for (int64_t k = 0; k < n && C > 0; k++) {
+        touch(p->m + (size_t)row[k] * C, C);
+        touch(p->v + (size_t)row[k] * C, C);
+    }
+}
+
 /* ---- the step ---- */
 
 /* Constants for parameters with decay, and without, of each group. */

@@ -23,6 +23,8 @@ enum { AG_LOG = 64 };
 void ag_params_settle(const ag_params *ps);
 /* For ag_gather: those rows alone. */
 void ag_param_settle_rows(ag_param *p, int n, const int32_t *row);
+/* Moments take memory once a step touches their row: those of these rows do so now, as they are. For a measure of what a longer run takes. */
+void ag_param_touch_moments(ag_param *p, int64_t n, const int32_t *row);
 
 /* One AdamW step (Loshchilov, Hutter 2019, arXiv 1711.05101) with PyTorch's rules: t counts from 1; factor multiplies each group's lr; gradients are multiplied by min(1, clip / (norm + 1e-6)), clip <= 0: not clipped.
  * Parameters without a contribution have gradient 0: moments decay, weight decay applies. */

@@ -88,7 +88,19 @@ static bool train_round(void *context)
     return false;
 }
 
-static int bench_train(const struct nerve_config *config, struct model_shape *shape, struct split *tweets, struct bench *out, struct err *e)
+/* A run of a few batches meets few words, whose rows alone have moments in memory: an epoch's are counted. */
+static int touch_moments(struct trainer *t, const char *lengths, uint32_t seed, struct err *e)
+{
+    int64_t n;
+    int32_t *rows = bench_epoch(lengths, &t->model.shape, seed, &n, e);
+    if (!rows) return e->code;
+    if (t->model.bert.word->role == AG_SPARSE) ag_param_touch_moments(t->model.bert.word, n, rows);
+    free(rows);
+    return 0;
+}
+
+static int bench_train(const struct nerve_config *config, const char *lengths, struct model_shape *shape, struct split *tweets,
+                       struct bench *out, struct err *e)
 {
     struct trainer t;
     int n, code = trainer_open_on(config, shape, tweets, &t, e);
@@ -97,8 +109,9 @@ static int bench_train(const struct nerve_config *config, struct model_shape *sh
     if (code) return code;
     out->parameters = (int64_t)model_parameters(&t.model);
     out->flop = 3 * forward_flop(&t.model.shape, &t.splits[SPLIT_TRAIN].encoded);
-    if (!(code = trainer_next(&t, &n, &batch, &factor, e)) && !(code = trainer_warm(&t, e))) { /* trainer_next makes the plan */
-        train_step(&t, 0);                                                                     /* the moments' pages */
+    if (!(code = trainer_next(&t, &n, &batch, &factor, e)) && !(code = trainer_warm(&t, e)) && /* trainer_next makes the plan */
+        !(code = touch_moments(&t, lengths, config->train.seed, e))) {
+        train_step(&t, 0); /* the other moments' pages */
         code = measure(train_round, &t, &t.graph, out, e);
     }
     trainer_close(&t);
@@ -171,10 +184,11 @@ int bench_run(const struct nerve_config *config, const struct bench_options *opt
     c.train.batch_pieces = 0;
     if (config_looks(config)) return err_set(e, ERR_CONFIG, "a benchmark is of text alone: leave model.fusion away, or set it to text");
     int code = make_shape(&c, options, &shape, e);
-    if (!code) code = bench_tweets(options->lengths, options->batches * options->batch, &shape, c.train.seed, &tweets, e);
+    if (!code) code = bench_tweets(options->lengths, options->batches, options->batch, &shape, c.train.seed, &tweets, e);
     if (!code) {
         b.pieces = tweets.encoded.piece_start[tweets.encoded.n_tweets];
-        code = options->predict ? bench_predict(&c, &shape, &tweets, options->batch, &b, e) : bench_train(&c, &shape, &tweets, &b, e);
+        code = options->predict ? bench_predict(&c, &shape, &tweets, options->batch, &b, e)
+                                : bench_train(&c, options->lengths, &shape, &tweets, &b, e);
         b.steps = b.rounds * options->batches;
     }
     model_shape_free(&shape);

@@ -146,10 +146,37 @@ static void fill(struct encoded *x, int i, int pieces, int words, const struct m
     }
 }
 
-int bench_tweets(const char *path, int n, const struct model_shape *shape, uint32_t seed, struct split *out, struct err *e)
+/* Of a list that is long enough, each batch is neighbours of it, as batches of the whole list are: those around the quantile
+ * (b + 1/2) / batches. Else tweet i has the length at the quantile (i + 1/2) / n. */
+static int length_of(const struct lengths *lengths, int batches, int batch, int i)
+{
+    const size_t n = (size_t)batches * (size_t)batch, len = lengths->n;
+    if (len < n) return lengths->at[(size_t)(((double)i + .5) * (double)len / (double)n)];
+    const double middle = (i / batch + .5) * (double)len / batches; /* at least batch / 2 from both ends */
+    return lengths->at[(size_t)(middle - batch / 2.) + (size_t)(i % batch)];
+}
+
+/* Words are drawn for an epoch: as many pieces as the list has. */
+int32_t *bench_epoch(const char *path, const struct model_shape *shape, uint32_t seed, int64_t *n, struct err *e)
+{
+    struct lengths lengths = {0};
+    int32_t *rows = NULL;
+    int code = path ? read_lengths(path, shape->max_length, &lengths, e) : twitter_2017(&lengths, e);
+    *n = 0;
+    for (size_t k = 0; k < lengths.n && !code; k++) *n += lengths.at[k] - 2;
+    if (!code && !(rows = calloc((size_t)*n + 1, sizeof *rows)))
+        err_set(e, ERR_INTERNAL, "out of memory for the %lld word pieces of an epoch", (long long)*n);
+    struct rng r = rng_stream(seed, RNG_BENCH, 1);
+    for (int64_t k = 0; rows && k < *n; k++) rows[k] = some_piece(shape->encoder.vocab_size, &r);
+    free(lengths.at);
+    return rows;
+}
+
+int bench_tweets(const char *path, int batches, int batch, const struct model_shape *shape, uint32_t seed, struct split *out, struct err *e)
 {
     struct lengths lengths = {0};
     struct encoded *x = &out->encoded;
+    const int n = batches * batch;
     size_t pieces = 0, words = 0;
     int code = path ? read_lengths(path, shape->max_length, &lengths, e) : twitter_2017(&lengths, e);
     if (code) goto done;
@@ -159,7 +186,7 @@ int bench_tweets(const char *path, int n, const struct model_shape *shape, uint3
         goto done;
     }
     for (int i = 0; i < n; i++) {
-        const int length = lengths.at[(size_t)(((double)i + .5) * (double)lengths.n / n)];
+        const int length = length_of(&lengths, batches, batch, i);
         pieces += (size_t)length;
         words += (size_t)words_of(length);
     }
@@ -176,7 +203,7 @@ int bench_tweets(const char *path, int n, const struct model_shape *shape, uint3
     }
     struct rng r = rng_stream(seed, RNG_BENCH, 0);
     for (int i = 0; i < n; i++) {
-        const int length = lengths.at[(size_t)(((double)i + .5) * (double)lengths.n / n)];
+        const int length = length_of(&lengths, batches, batch, i);
         fill(x, i, length, words_of(length), shape, &r);
     }
 done:

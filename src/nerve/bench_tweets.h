@@ -9,7 +9,12 @@
 int bench_shape(const char *name, struct bert_config *out, struct err *e);
 /* A vocab.txt of that many pieces, in fresh memory. */
 int bench_vocabulary(int pieces, char **text, size_t *size, struct err *e);
-/* n tweets whose lengths stand evenly in the list, at its quantiles (k + 1/2) / n. lengths: bench.h. Ends with split_free. */
-int bench_tweets(const char *lengths, int n, const struct model_shape *shape, uint32_t seed, struct split *out, struct err *e);
+/* batches * batch tweets, by length: each batch is neighbours in the sorted list, and batches stand evenly in it, so that what a peer pads
+ * is what it pads in batches of the whole list. A list of fewer lengths gives those at its quantiles. lengths: bench.h. Ends with
+ * split_free. */
+int bench_tweets(const char *lengths, int batches, int batch, const struct model_shape *shape, uint32_t seed, struct split *out,
+                 struct err *e);
+/* The word pieces of an epoch over the whole list [n], drawn as those of bench_tweets are: fresh memory, NULL with e. */
+int32_t *bench_epoch(const char *lengths, const struct model_shape *shape, uint32_t seed, int64_t *n, struct err *e);
 
 #endif

@@ -24,30 +24,14 @@ static int64_t pieces_of(const struct encoded *x)
     return x->piece_start[x->n_tweets];
 }
 
-/* A page that was never written takes no memory, and a row of moments is written when its word piece first occurs. */
-static void use_pages(ag_real *block, size_t n)
-{
-    enum { STEP = 1024 }; /* reals: no more than a page has */
-    volatile ag_real *x = block;
-    for (size_t k = 0; k < n; k += STEP) x[k] = x[k];
-    x[n - 1] = x[n - 1];
-}
-
-static void use_rows(const ag_param *p, int64_t n, const int32_t *row)
-{
-    const size_t C = (size_t)p->dim[1];
-    for (int64_t k = 0; k < n; k++) {
-        use_pages(p->m + (size_t)row[k] * C, C);
-        use_pages(p->v + (size_t)row[k] * C, C);
-    }
-}
-
-static void use_moments(const struct trainer *t)
+/* A few steps meet few words; a run meets all of them. */
+static void touch_moments(const struct trainer *t)
 {
     const struct split *train = &t->splits[SPLIT_TRAIN];
-    const ag_param *word = t->model.bert.word, *caption = t->model.caption.word;
-    if (word->role == AG_SPARSE) use_rows(word, pieces_of(&train->encoded), train->encoded.ids);
-    if (caption && caption->role == AG_SPARSE) use_rows(caption, train->visual.start[train->visual.n_tweets], train->visual.ids);
+    ag_param *word = t->model.bert.word, *caption = t->model.caption.word;
+    if (word->role == AG_SPARSE) ag_param_touch_moments(word, pieces_of(&train->encoded), train->encoded.ids);
+    if (caption && caption->role == AG_SPARSE)
+        ag_param_touch_moments(caption, train->visual.start[train->visual.n_tweets], train->visual.ids);
 }
 
 /* ---- steps ---- */
@@ -137,7 +121,7 @@ int dry_run(const struct nerve_config *config, struct dry_run *out, struct err *
     if (code) return code;
     describe(&t, &d);
     if ((code = trainer_warm(&t, e)) || (code = time_steps(&t, &d, e)) || (code = time_evaluation(&t, &d, e))) goto done;
-    use_moments(&t);
+    touch_moments(&t);
     d.peak_mb = machine_peak_mb();
     *out = d;
 done:

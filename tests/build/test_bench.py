@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""The arithmetic of bench/run, and bench/setup's answers, without measuring anything.
+"""The arithmetic of bench/run, what it says, the lengths of its tweets, and bench/setup's answers, without measuring anything.
 
   test_bench.py BENCH
 """
+import os
 import pathlib
 import shutil
 import subprocess
@@ -32,7 +33,9 @@ def arithmetic(figures):
     works = figures.WORKS
     expect('there are twenty works: nine in each of two shapes, features, start',
            ([sum(work.shape == shape for work in works) for shape in ('MiniLM', 'BERT-base', 'ViT-B/32')], len({work[:2] for work in works})), ([10, 9, 1], 20))
-    expect('what is required is no more than the aim', [work for work in works if not 0 < work.required <= work.aim], [])
+    expect('what is required and aimed at is what the project set itself', [(work.required, work.aim) for work in works],
+           [(2.1, 2.6), (1.5, 1.8), (.62, .75), (1.05, 1.25), (1.15, 1.5), (2, 2.5), (1.5, 2), (1.75, 1.9), (1.2, 1.5),
+            (1.6, 1.9), (1.2, 1.4), (.75, .85), (1.05, 1.2), (1.15, 1.5), (1.35, 1.5), (1.3, 1.7), (1.75, 1.9), (1.1, 1.3), (1.2, 1.4), (1, 2.5)])
 
     fast = row('train-fused/MiniLM', *[table_of(nerve_train=n, PyTorch_train_AdamW_fused=p) for n, p in ((300, 100), (100, 100), (400, 200))])
     expect('a row has the fields that others read', list(fast), ['work', 'shape', 'nerve', 'peer', 'peer_name', 'ratio', 'ratio_min', 'ratio_max', 'required', 'aim'])
@@ -67,9 +70,14 @@ def arithmetic(figures):
 
     first, second = figures.schedule(works, 0), figures.schedule(works, 1)
     needed = {measure for work in works for measure in work.measures()}
-    extra = {(shape, figures.PT_LONGEST) for shape in (figures.MINILM, figures.BERT)}
-    expect('a round takes each measure once, the first one the padded batches too', (sorted(first), sorted(second)), (sorted(needed | extra), sorted(needed)))
+    extra = {(shape, key) for shape in (figures.MINILM, figures.BERT) for key in (figures.PT_LONGEST, figures.LONG_PLAIN, figures.PT_LONG_PLAIN)}
+    expect('a round takes each measure once, the first one those beside the table too', (sorted(first), sorted(second)), (sorted(needed | extra), sorted(needed)))
     expect('the next round goes backwards', second, [measure for measure in first if measure not in extra][::-1])
+
+    lines = figures.beside({('MiniLM', key): {'tokens_per_s': speed, 'peak_mb': 7} for key, speed in
+                            ((figures.PT_LONGEST, 1157), (figures.LONG_PLAIN, 4000), (figures.PT_LONG_PLAIN, 900), (figures.TRAIN, 1))})
+    expect('what stands beside the table is told with its figures', [[part in line for part in parts] for line, parts in zip(lines, (['MiniLM', '1157'], ['4000', '900']))],
+           [[True, True], [True, True]])
 
     calm = figures.quiet([100, 110, 105], [.01, .02, .01], [0, 0, 0])
     expect('a quiet machine is called nothing', (calm['busy'], calm['sgemm_gflops'], calm['sgemm_gflops_min'], calm['sgemm_gflops_max']), ('', 105, 100, 110))
@@ -79,15 +87,54 @@ def arithmetic(figures):
         expect(f'{claim}: the machine was busy', part in figures.quiet(*arguments)['busy'], True)
 
 
+def said(measure, figures):
+    def expect(claim, found, expected):
+        rows.check(claim, [] if found == expected else [f'{found!r} instead of {expected!r}'])
+
+    machine = dict(processor='P', threads=2, kernels='avx2', blas='OpenBLAS', core_type='Zen', sgemm_gflops=100, sgemm_gflops_min=90, sgemm_gflops_max=110, rounds=2, seconds=120,
+                   date='2026-01-01', busy='')
+    calm, busy = measure.report(machine, [], ['beside']), measure.report(machine | {'busy': 'others took 9%'}, [], [])
+    expect('a report names processor, kernels and what OpenBLAS chose', [any(part in line for line in calm) for part in ('P, 2 threads, avx2', 'core type Zen', 'beside')], [True] * 3)
+    expect('a busy machine is told in the last line, a quiet one not', ('BUSY' in busy[-1], any('BUSY' in line for line in calm)), (True, False))
+    fits, left_out = measure.fitting(figures.WORKS, 14000)
+    expect('a work that memory does not hold is left out and told', ([work[:2] for work in figures.WORKS if work not in fits], len(left_out), 'train-512/BERT-base' in left_out[0]),
+           ([('train-512', 'BERT-base')], 1, True))
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        for name in (f'run-{os.getpid()}-mine', 'run-999999999-dead', 'other'):
+            (folder / name).mkdir()
+        measure.sweep(folder)
+        expect('folders of runs that are gone are swept', sorted(path.name for path in folder.iterdir()), ['other', f'run-{os.getpid()}-mine'])
+
+
+def lengths(bench):
+    import tweets
+    known = [int(line) for line in (bench / 'twitter2017.lengths').read_text().split()]
+    for batch, batches in ((16, 16), (16, 8), (32, 16), (32, 8), (16, 211)):
+        chosen = tweets.lengths_of(known, batch, batches)
+        pieces, places = sum(map(sum, chosen)), sum(len(part) * max(part) for part in chosen)
+        wrong = []
+        if [len(part) for part in chosen] != [batch] * batches:
+            wrong.append('other sizes')
+        if not places <= 1.025 * pieces:
+            wrong.append(f'{places} places for {pieces} pieces')
+        if batches < 211 and not abs(pieces / (batch * batches) - sum(known) / len(known)) < .6:
+            wrong.append('other lengths')
+        rows.check(f'{batches} batches of {batch} are padded as the whole list in batches is, and as long', wrong)
+    rows.check('a list of one length gives it to all', [] if tweets.lengths_of([24], 2, 3) == [[24, 24]] * 3 else ['others'])
+
+
 VERSIONS = {'torch': '2.13.0+cpu', 'onnxruntime': '1.32.0', 'transformers': '5.1.0', 'onnx': '1.0', 'numpy': '2.0', 'pillow': '12.0'}
 
 
-def setup_with(bench, installed, pip_status=0):
-    """bench/setup on an environment whose python has the packages `installed`, and where pip, when called, installs all or fails."""
+def setup_with(bench, installed, pip_status=0, made=True):
+    """bench/setup on an environment whose python has the packages `installed`, made by it before or not, and where pip, when called, installs all or fails."""
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         (folder / 'peers/bin').mkdir(parents=True)
         (folder / 'commands').mkdir()
+        if made:
+            (folder / 'peers/made-by-bench-setup').touch()
         for name, version in installed.items():
             (folder / name).write_text(version)
         python = folder / 'peers/bin/python'
@@ -116,8 +163,10 @@ def setup(bench):
         rows.check(claim, [] if condition(*outcome) else [str(part) for part in outcome])
 
     expect('an environment that has the peers is left alone', lambda status, text, calls: (status, calls) == (0, '') and 'already' in text,
-           setup_with(bench, VERSIONS))
-    expect('another version is replaced', lambda status, text, calls: status == 0 and 'pip install' in calls and 'torch==2.13.0' in calls and 'done' in text,
+           setup_with(bench, VERSIONS, made=False))
+    expect('a folder that it did not make is left alone', lambda status, text, calls: (status, calls) == (1, '') and 'NERVE_PEERS' in text,
+           setup_with(bench, VERSIONS | {'torch': '2.12.0'}, made=False))
+    expect('another version in its own is replaced', lambda status, text, calls: status == 0 and 'pip install' in calls and 'torch==2.13.0' in calls and 'done' in text,
            setup_with(bench, VERSIONS | {'torch': '2.12.0'}))
     expect('without a network it says what is needed', lambda status, text, calls: status == 1 and 'pip: no network' in text and 'NERVE_PEERS' in text,
            setup_with(bench, {}, pip_status=1))
@@ -127,10 +176,12 @@ def main(bench):
     bench = pathlib.Path(bench)
     sys.dont_write_bytecode = True
     sys.path.insert(0, str(bench))
+    sys.path.insert(0, str(bench / 'peers'))
     import figures
     import measure
-    rows.check('importing measure.py measures nothing', [] if callable(measure.main) else ['it has no main'])
     arithmetic(figures)
+    said(measure, figures)
+    lengths(bench)
     setup(bench)
     rows.finish()
 

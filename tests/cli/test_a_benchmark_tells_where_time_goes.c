@@ -119,7 +119,10 @@ static void the_lengths_it_knows_are_those_of_the_file(void **state)
     (void)state;
     struct json *known = ask("bench predict --shape %s/shape --batch 211 --threads 1 --json", folder);
     struct json *file = ask("bench predict --shape %s/shape --batch 211 --threads 1 --json --lengths " LENGTHS, folder);
+    struct json *batches = ask("bench predict --shape %s/shape --batch 16 --batches 8 --threads 1 --json", folder);
     assert_near(number(known, "pieces"), number(file, "pieces"), 0, "pieces");
+    assert_near(number(batches, "pieces"), 2581, 0, "pieces of bench/peers/tweets.py's batches");
+    json_free(batches);
     json_free(known);
     json_free(file);
 }
