@@ -14,7 +14,8 @@ int bench_vocabulary(int pieces, char **text, size_t *size, struct err *e);
  * split_free. */
 int bench_tweets(const char *lengths, int batches, int batch, const struct model_shape *shape, uint32_t seed, struct split *out,
                  struct err *e);
-/* The word pieces of an epoch over the whole list [n], drawn as those of bench_tweets are: fresh memory, NULL with e. */
+/* The different word pieces [n] that an epoch over the whole list meets: as many as Twitter-2017 has for its length, half of the vocabulary
+ * at most, drawn as those of bench_tweets are. Fresh memory; NULL with e. */
 int32_t *bench_epoch(const char *lengths, const struct model_shape *shape, uint32_t seed, int64_t *n, struct err *e);
 
 #endif
