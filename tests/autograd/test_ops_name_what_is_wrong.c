@@ -6,6 +6,7 @@
 
 #include "blas.h"
 #include "catch.h"
+#include "optim.h"
 #include <cmocka.h>
 #include <limits.h>
 #include <stdio.h>
@@ -80,6 +81,28 @@ static void another_shape(void)
 static void factor_of_what_is_added(void)
 {
     ag_gemm_one(false, false, 2, 2, 2, 2, val, 2, val, 2, 1, grad, 2);
+}
+static void half_of_what_is_added(void)
+{
+    ag_gemm(false, false, 2, 2, 2, val, val, (ag_real).5, grad, NULL, NULL);
+}
+static void half_of_what_is_added_to_one(void)
+{
+    ag_gemm_one(false, false, 2, 2, 2, 1, val, 2, val, 2, (ag_real).5, grad, 2);
+}
+static void a_tile_that_does_not_fit(void)
+{
+    ag_gemm_fits(&(const ag_tile){.rows = 13, .cols = 32});
+}
+static void rows_that_wait(void)
+{
+    ag_param *p = ag_params_add(&ps, "waiting", 2, (const int[]){2, 2});
+    memset(ag_param_own(p), 0, 4 * sizeof(ag_real));
+    p->role = AG_SPARSE;
+    ag_params_train(&ps, 2);
+    ag_adamw_step(&ps, &(const ag_group){1, 0}, 1, 1, 1, .9, .999, 1e-8, 0, 0);
+    ag_tensor *rows = ag_use(&g, p);
+    ag_add(&g, rows, rows, AG_NO_DROPOUT);
 }
 static void panels_elsewhere(void)
 {
@@ -355,6 +378,11 @@ static const struct contract {
     {"a parameter under a shape that does not fit", another_shape, "parameter cube has 12 elements, its other shape 10"},
     {"a row-sparse parameter under another shape", another_shape_of_a_table, "parameter table is row-sparse: it has one shape"},
     {"a factor of what is added", factor_of_what_is_added, "ag_gemm_one: alpha 2 and beta 1"},
+    {"a part of what is added to", half_of_what_is_added, "ag_gemm: beta 0.5"},
+    {"a part of what is added to on one thread", half_of_what_is_added_to_one, "ag_gemm_one: alpha 1 and beta 0.5"},
+    {"a tile that does not fit its cutting", a_tile_that_does_not_fit, "gemm: tiles of 13 x 32 do not fit"},
+    {"rows that wait for an op other than gather", rows_that_wait,
+     "add: rows of parameter waiting wait for their steps, which gather alone makes up for"},
     {"panels for an op that reads rows", panels_elsewhere, "gather: parameter packed is in panels, which affine maps alone read"},
     {"a gradient through panels", gradient_through_panels, "linear: parameter packed predicts only and takes no gradient through it"},
     {"backward of nothing", no_gradient_wanted, "backward: nothing below this tensor wants a gradient"},

@@ -7,9 +7,12 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "ag.h"
 #include "optim.h"
+
+enum { PAGE = 4096 };
 
 /* ---- panics come back here ---- */
 
@@ -134,6 +137,47 @@ static void parameters_without_elements_are_fine(void **state)
     ag_params_free(&ps);
 }
 
+static bool in_memory(const void *at)
+{
+    unsigned char there;
+    assert_int_equal(mincore((void *)((uintptr_t)at / PAGE * PAGE), 1, &there), 0);
+    return there & 1;
+}
+
+/* Both neighbours of a touched row are pages away from it. */
+static void moments_take_memory_for_the_rows_that_are_touched_alone(void **state)
+{
+    (void)state;
+    enum { ROWS = 900, COLS = 1200, ROW = 500 };
+    ag_params ps;
+    ag_params_init(&ps);
+    ag_param *p = param(&ps, "table", ROWS, COLS, AG_SPARSE, 0);
+    ag_params_train(&ps, 1);
+    ag_param_touch_moments(p, 1, (const int32_t[]){ROW});
+    for (int row = ROW - 2; row <= ROW + 2; row += 2) {
+        assert_int_equal(in_memory(p->m + row * COLS + COLS / 2), row == ROW);
+        assert_int_equal(in_memory(p->v + row * COLS + COLS / 2), row == ROW);
+    }
+    assert_true(p->m[ROW * COLS] == 0 && p->v[(ROW + 1) * COLS - 1] == 0);
+    ag_params_free(&ps);
+}
+
+static void a_view_of_a_view_is_one_of_the_parameter(void **state)
+{
+    (void)state;
+    ag_params ps, views;
+    ag_params_init(&ps);
+    ag_params_init(&views);
+    ag_param *table = param(&ps, "table", 9, 3, AG_SPARSE, 0);
+    ag_param *first = ag_params_add(&views, "first", 2, (const int[]){9, 3}),
+             *second = ag_params_add(&views, "second", 2, (const int[]){9, 3});
+    ag_param_view(first, table);
+    ag_param_view(second, first);
+    assert_true(second->of == table && second->val == table->val);
+    ag_params_free(&views);
+    ag_params_free(&ps);
+}
+
 static void wrong_use_is_told_with_the_parameter(void **state)
 {
     (void)state;
@@ -151,6 +195,7 @@ static void wrong_use_is_told_with_the_parameter(void **state)
     assert_panics("ag_adamw_step: step 1 before ag_params_train", ag_adamw_step(&ps, NULL, 0, 1, 1, 0.9, 0.999, 1e-8, 0, 0));
     ag_params_train(&ps, 2);
     assert_panics("ag_params_train: called twice", ag_params_train(&ps, 2));
+    assert_panics("parameter vector: not a row-sparse one in training", ag_param_touch_moments(vector, 1, (const int32_t[]){0}));
     assert_panics("parameter late: added after ag_params_train", ag_params_add(&ps, "late", 1, (const int[]){1}));
     assert_panics("parameter table: row 9 of 9", ag_sparse_row(table, 9));
     assert_panics("parameter table: row -1 of 9", ag_sparse_row(table, -1));
@@ -170,6 +215,11 @@ static void training_wants_values_ranks_and_groups(void **state)
     (void)state;
     ag_params ps;
     ag_params_init(&ps);
+    ag_param *packed = param(&ps, "packed", 2, 2, AG_DENSE, 0);
+    packed->in_panels = true;
+    assert_panics("parameter packed: in panels, it predicts only", ag_params_train(&ps, 1));
+    packed->in_panels = false;
+    ag_params_free(&ps);
     ag_params_add(&ps, "empty", 1, (const int[]){4});
     assert_panics("parameter empty: has no values", ag_params_train(&ps, 1));
     ag_params_free(&ps);
@@ -190,6 +240,8 @@ int main(void)
         cmocka_unit_test(borrowed_values_are_copied_where_trained_and_kept_where_frozen),
         cmocka_unit_test(a_sparse_row_is_cleared_at_its_first_touch_only),
         cmocka_unit_test(parameters_without_elements_are_fine),
+        cmocka_unit_test(moments_take_memory_for_the_rows_that_are_touched_alone),
+        cmocka_unit_test(a_view_of_a_view_is_one_of_the_parameter),
         cmocka_unit_test(wrong_use_is_told_with_the_parameter),
         cmocka_unit_test(training_wants_values_ranks_and_groups),
     };

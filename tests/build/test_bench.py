@@ -99,6 +99,31 @@ def said(measure, figures):
     fits, left_out = measure.fitting(figures.WORKS, 14000)
     expect('a work that memory does not hold is left out and told', ([work[:2] for work in figures.WORKS if work not in fits], len(left_out), 'train-512/BERT-base' in left_out[0]),
            ([('train-512', 'BERT-base')], 1, True))
+
+    class Bench:
+        """Ends with `end` at its measure number `at`."""
+
+        def __init__(self, at, end):
+            self.left, self.end = at, end
+
+        def take(self, shape, key):
+            self.left -= 1
+            if self.left < 0:
+                raise self.end
+            return {'seconds': .1}
+
+    start = figures.chosen(['start'])
+    measure.say = lambda text: None
+    for claim, at, end, rounds, why in (('a failure', 2, measure.Failed('no answer'), 2, 'no answer'), ('Ctrl-C', 1, KeyboardInterrupt(), 1, 'interrupted'),
+                                        ('nothing', 9, None, 3, '')):
+        found = measure.run_rounds(Bench(at, end), start, 3)
+        expect(f'{claim} in between: the rounds before it stand, and why is told', (len(found[0]), found[2]), (rounds, why))
+    for command, part in (('kill -9 $$', 'memory ran out'), ('echo of no use >&2; exit 3', 'ended with 3:\nof no use')):
+        try:
+            text = measure.call(['bash', '-c', command])[0]
+        except measure.Failed as e:
+            text = str(e)
+        expect(f'`{command}` is told', part in text, True)
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         for name in (f'run-{os.getpid()}-mine', 'run-999999999-dead', 'other'):
@@ -158,6 +183,15 @@ fi
         return done.returncode, done.stdout + done.stderr, calls.read_text() if calls.exists() else ''
 
 
+def refused(bench):
+    """Arguments and machines that end before anything is installed, built or measured."""
+    for claim, command, status, part in (('an unknown work', ['--works', 'thread'], 64, 'no work is called thread'), ('no round', ['--rounds', '0'], 64, 'at least 1'),
+                                         ('one processor', ['--works', 'start'], 70, '2 threads are measured')):
+        one = ['taskset', '-c', str(min(os.sched_getaffinity(0)))] if status == 70 else []
+        done = subprocess.run([*one, bench / 'run', *command], text=True, capture_output=True, check=False, timeout=60)
+        rows.check(f'{claim}: exit {status} and why', [] if done.returncode == status and part in done.stderr and not done.stdout else [str(done.returncode), done.stderr])
+
+
 def setup(bench):
     def expect(claim, condition, outcome):
         rows.check(claim, [] if condition(*outcome) else [str(part) for part in outcome])
@@ -182,6 +216,7 @@ def main(bench):
     arithmetic(figures)
     said(measure, figures)
     lengths(bench)
+    refused(bench)
     setup(bench)
     rows.finish()
 
